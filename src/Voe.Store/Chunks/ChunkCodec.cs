@@ -1,0 +1,14 @@
+namespace Voe.Store.Chunks;
+
+/// <summary>How the stored bytes of a chunk encode its plain bytes. The numbers are those on disk.</summary>
+public enum ChunkCodec : byte
+{
+    /// <summary>As they are.</summary>
+    Raw = 0,
+
+    /// <summary>One LZ4 block (the block format, without a frame).</summary>
+    Lz4 = 1,
+
+    /// <summary>One Zstandard frame (RFC 8878).</summary>
+    Zstd = 2,
+}

@@ -1,0 +1,40 @@
+using Voe.Store.Hashing;
+
+namespace Voe.Store;
+
+/// <summary>How to open a store. The defaults suit a machine with 2 cores and 4 GiB.</summary>
+public sealed record StoreOptions
+{
+    /// <summary>The hash of a store that is created; an existing one keeps its own.</summary>
+    public HashAlgorithm HashAlgorithm { get; init; } = HashAlgorithm.Blake3;
+
+    /// <summary>Whether a directory that holds no store becomes one.</summary>
+    public bool CreateIfMissing { get; init; } = true;
+
+    /// <summary>At what size, in bytes, a pack is sealed: 1 MiB to 1 GiB.</summary>
+    public int PackSize { get; init; } = 64 << 20;
+
+    /// <summary>Memory for decoded chunks, in bytes, outside the garbage collector's heap. 0 turns the cache off.</summary>
+    public long ChunkCacheSize { get; init; } = 512L << 20;
+
+    /// <summary>Memory for what the index holds outside RocksDB (recent changes, cached look-ups), in bytes.</summary>
+    public long IndexMemory { get; init; } = 192L << 20;
+
+    /// <summary>Memory for RocksDB's block cache and memtables, in bytes.</summary>
+    public long RocksDbMemory { get; init; } = 128L << 20;
+
+    /// <summary>A checkpoint of the index is made when this much log, in bytes, was written since the last: bounds replay (P7).</summary>
+    public long CheckpointInterval { get; init; } = 1L << 30;
+
+    /// <summary>Whether a read also hashes the chunk; its checksum is verified in any case.</summary>
+    public bool VerifyHashOnRead { get; init; } = true;
+
+    /// <summary>Where slow steps report: replay, rebuild of the index. Called from the opening thread, or null.</summary>
+    public Action<StoreProgress>? Progress { get; init; }
+}
+
+/// <summary>A step of a slow operation on the store.</summary>
+/// <param name="Operation">What is going on, in words: "rebuilding the index from the packs".</param>
+/// <param name="Done">Bytes done.</param>
+/// <param name="Total">Bytes in all.</param>
+public readonly record struct StoreProgress(string Operation, long Done, long Total);
