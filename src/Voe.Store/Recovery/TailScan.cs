@@ -1,0 +1,66 @@
+using System.Buffers.Binary;
+using Voe.Store.IO;
+using Voe.Store.Log;
+
+namespace Voe.Store.Recovery;
+
+/// <summary>Looks through what lies behind the end of the log for bytes that are not zero and for batch headers.</summary>
+internal static class TailScan
+{
+    private const int Window = 1 << 20;
+
+    /// <summary>
+    /// Scans a pack's file from <paramref name="start"/> to its end. Returns how many bytes are used there (up to the last
+    /// that is not zero), and the highest durable LSN that any whole batch header names; 0 when there is none.
+    /// </summary>
+    public static (long UsedBytes, ulong DurableLsn) Run(IStorageFile file, uint packId, long start)
+    {
+        byte[] buffer = GC.AllocateUninitializedArray<byte>(Window);
+        long offset = BatchHeader.RoundUp(start);
+        long used = 0;
+        ulong durable = 0;
+        while (true)
+        {
+            int read = file.Read(buffer, offset);
+            ReadOnlySpan<byte> bytes = buffer.AsSpan(0, read);
+            int lastUsed = bytes.LastIndexOfAnyExcept((byte)0);
+            if (lastUsed >= 0)
+            {
+                used = offset + lastUsed + 1 - start;
+                durable = Math.Max(durable, FindDurableLsn(bytes, packId, offset));
+            }
+
+            if (read < Window)
+            {
+                return (used, durable);
+            }
+
+            offset += Window - BatchHeader.Size; // a header across the border is seen whole by the next window
+        }
+    }
+
+    private static ulong FindDurableLsn(ReadOnlySpan<byte> bytes, uint packId, long offset)
+    {
+        Span<byte> magic = stackalloc byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(magic, BatchHeader.Magic);
+        ulong durable = 0;
+        for (int at = 0; at < bytes.Length;)
+        {
+            int found = bytes[at..].IndexOf(magic);
+            if (found < 0)
+            {
+                break;
+            }
+
+            at += found;
+            if (BatchHeader.TryRead(bytes[at..], out BatchHeader header, out _) && header.PackId == packId && header.Offset == offset + at)
+            {
+                durable = Math.Max(durable, header.DurableLsn);
+            }
+
+            at += sizeof(uint);
+        }
+
+        return durable;
+    }
+}
