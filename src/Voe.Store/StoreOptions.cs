@@ -26,15 +26,46 @@ public sealed record StoreOptions
     /// <summary>A checkpoint of the index is made when this much log, in bytes, was written since the last: bounds replay (P7).</summary>
     public long CheckpointInterval { get; init; } = 1L << 30;
 
+    /// <summary>Who opens the store, for the message to the next who tries.</summary>
+    public string Holder { get; init; } = "a program that embeds VoE";
+
+    /// <summary>Time, for what is recorded with volumes and for waiting between attempts.</summary>
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>Makes the identity of a new store.</summary>
+    internal Func<Guid> NewGuid { get; init; } = Guid.NewGuid;
+
+    /// <summary>Whether background work runs on the calling threads, so that a test's schedule is the same each time.</summary>
+    internal bool IsSynchronous { get; init; }
+
     /// <summary>Whether a read also hashes the chunk; its checksum is verified in any case.</summary>
     public bool VerifyHashOnRead { get; init; } = true;
 
     /// <summary>Where slow steps report: replay, rebuild of the index. Called from the opening thread, or null.</summary>
     public Action<StoreProgress>? Progress { get; init; }
+
+    /// <summary>Throws unless every option is in its range.</summary>
+    internal void Validate()
+    {
+        Require(HashAlgorithm is HashAlgorithm.Blake3 or HashAlgorithm.Sha256, nameof(HashAlgorithm), "Blake3 or Sha256", HashAlgorithm);
+        Require(PackSize is >= 1 << 20 and <= 1 << 30, nameof(PackSize), "1 MiB to 1 GiB", PackSize);
+        Require(ChunkCacheSize >= 0, nameof(ChunkCacheSize), "0 or more", ChunkCacheSize);
+        Require(IndexMemory >= 1 << 20, nameof(IndexMemory), "1 MiB or more", IndexMemory);
+        Require(RocksDbMemory >= 4 << 20, nameof(RocksDbMemory), "4 MiB or more", RocksDbMemory);
+        Require(CheckpointInterval >= 1 << 20, nameof(CheckpointInterval), "1 MiB or more", CheckpointInterval);
+    }
+
+    private static void Require(bool holds, string option, string expected, object found)
+    {
+        if (!holds)
+        {
+            throw new ArgumentOutOfRangeException(option, found, $"{expected} expected.");
+        }
+    }
 }
 
 /// <summary>A step of a slow operation on the store.</summary>
 /// <param name="Operation">What is going on, in words: "rebuilding the index from the packs".</param>
-/// <param name="Done">Bytes done.</param>
-/// <param name="Total">Bytes in all.</param>
+/// <param name="Done">Packs done.</param>
+/// <param name="Total">Packs in all.</param>
 public readonly record struct StoreProgress(string Operation, long Done, long Total);

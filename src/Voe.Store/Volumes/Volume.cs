@@ -1,23 +1,35 @@
+using System.Buffers;
 using Voe.Store.Chunks;
 using Voe.Store.Devices;
+using Voe.Store.Hashing;
+using Voe.Store.Index;
+using Voe.Store.Log;
 
 namespace Voe.Store.Volumes;
 
-/// <summary>A mutable block device in a store.</summary>
-public sealed class Volume : IBlockDevice
+/// <summary>A mutable block device in a store. Safe from many threads; <see cref="IBlockDevice"/> says what holds.</summary>
+public sealed unsafe class Volume : IBlockDevice
 {
-    internal Volume()
+    private const int MaxPins = 256;
+    private const int MaxExtentSearch = 1 << 16; // chunks that one call of GetExtents looks at
+    private static readonly byte[] Zeroes = GC.AllocateArray<byte>(VolumeLimits.MaxChunkSize, pinned: true);
+
+    private readonly VoeStore _store;
+
+    internal Volume(VoeStore store, uint id)
     {
+        _store = store;
+        Id = id;
     }
 
     /// <summary>The volume's name.</summary>
-    public string Name => throw new NotSupportedException();
+    public string Name => State().Record.Name;
 
     /// <inheritdoc/>
-    public long Size => throw new NotSupportedException();
+    public long Size => State().Record.Size;
 
     /// <summary>Size of a chunk in bytes.</summary>
-    public int ChunkSize => throw new NotSupportedException();
+    public int ChunkSize => State().Record.ChunkSize;
 
     /// <inheritdoc/>
     public int PreferredBlockSize => ChunkSize;
@@ -26,35 +38,311 @@ public sealed class Volume : IBlockDevice
     public bool IsReadOnly => false;
 
     /// <summary>How new chunks are compressed; <see cref="SetCompression"/> changes it.</summary>
-    public CompressionSetting Compression => throw new NotSupportedException();
+    public CompressionSetting Compression => State().Record.Compression;
+
+    /// <summary>When the volume was made.</summary>
+    public DateTimeOffset Created => DateTimeOffset.FromUnixTimeMilliseconds(State().Record.CreatedUnixMs);
+
+    /// <summary>Bytes of the volume that are not holes, as of the last checkpoint.</summary>
+    public long MappedBytes
+    {
+        get
+        {
+            using VoeStore.Operation operation = _store.Enter();
+            return operation.Engine.Index.GetMappedChunks(Id) * State(operation).Record.ChunkSize;
+        }
+    }
+
+    /// <summary>The volume's number in its store, never used again after it was deleted.</summary>
+    internal uint Id { get; }
 
     /// <inheritdoc/>
-    public void Read(ReadOnlySpan<BlockRead> reads) => throw new NotSupportedException();
+    public void Read(ReadOnlySpan<BlockRead> reads)
+    {
+        using VoeStore.Operation operation = _store.Enter();
+        VolumeRecord record = State(operation).Record;
+        foreach (BlockRead read in reads)
+        {
+            RequireRange(record, read.Offset, read.Buffer.Length);
+        }
+
+        VolumeReadScratch scratch = operation.Engine.ReadScratch.Rent();
+        try
+        {
+            new VolumeReader(operation.Engine, record, scratch).Read(reads);
+        }
+        finally
+        {
+            operation.Engine.ReadScratch.Return(scratch);
+        }
+    }
 
     /// <inheritdoc/>
-    public void Write(ReadOnlySpan<BlockWrite> writes) => throw new NotSupportedException();
+    public void Write(ReadOnlySpan<BlockWrite> writes)
+    {
+        using VoeStore.Operation operation = _store.EnterToWrite();
+        VolumeState state = State(operation);
+        foreach (BlockWrite write in writes)
+        {
+            RequireRange(state.Record, write.Offset, write.Data.Length);
+        }
+
+        Write(operation.Engine, state, writes, ignoresSize: false);
+    }
 
     /// <inheritdoc/>
-    public void Flush() => throw new NotSupportedException();
+    public void Flush()
+    {
+        using VoeStore.Operation operation = _store.EnterToWrite();
+        operation.Engine.Log.Flush();
+    }
 
     /// <inheritdoc/>
-    public void Trim(long offset, long length) => throw new NotSupportedException();
+    public void Trim(long offset, long length) => Zero(offset, length);
 
     /// <inheritdoc/>
-    public void WriteZeroes(long offset, long length, bool mayTrim) => throw new NotSupportedException();
+    public void WriteZeroes(long offset, long length, bool mayTrim) => Zero(offset, length);
 
     /// <inheritdoc/>
-    public int GetExtents(long offset, long length, Span<DeviceExtent> extents) => throw new NotSupportedException();
+    public int GetExtents(long offset, long length, Span<DeviceExtent> extents)
+    {
+        using VoeStore.Operation operation = _store.Enter();
+        VolumeRecord record = State(operation).Record;
+        RequireRange(record, offset, length);
+        VolumeReadScratch scratch = operation.Engine.ReadScratch.Rent();
+        try
+        {
+            return GetExtents(operation.Engine.Index, record, offset, length, scratch.Entries, extents);
+        }
+        finally
+        {
+            operation.Engine.ReadScratch.Return(scratch);
+        }
+    }
 
     /// <summary>Changes the size; what lies beyond a smaller size is gone, what a larger size adds reads as zeroes. Durable on return.</summary>
-    public void Resize(long size) => throw new NotSupportedException();
+    /// <exception cref="InvalidVolumeException">A volume cannot have that size.</exception>
+    public void Resize(long size)
+    {
+        VolumeLimits.RequireSize(size);
+        _store.ChangeVolume(this, (engine, state) =>
+        {
+            VolumeRecord record = state.Record;
+            long oldChunks = ChunkCount(record.Size, record.ChunkSize);
+            long newChunks = ChunkCount(size, record.ChunkSize);
+            int tail = (int)((oldChunks * record.ChunkSize) - record.Size);
+            if (size > record.Size && tail > 0)
+            {
+                // A chunk that lay across an earlier end may hold bytes beyond it, which must not come to light.
+                Write(engine, state, [new BlockWrite(record.Size, Zeroes.AsMemory(0, tail))], ignoresSize: true);
+            }
+
+            return CatalogBatch.Put(
+                engine.Index, engine.Catalog, record with { Size = size }, (ulong)newChunks, (ulong)Math.Max(0, oldChunks - newChunks));
+        });
+    }
 
     /// <summary>Changes the name. Durable on return.</summary>
-    public void Rename(string name) => throw new NotSupportedException();
+    /// <exception cref="VolumeExistsException">Another volume has that name.</exception>
+    /// <exception cref="InvalidVolumeException">A volume cannot have that name.</exception>
+    public void Rename(string name)
+    {
+        VolumeLimits.RequireName(name);
+        _store.ChangeVolume(this, (engine, state) =>
+        {
+            if (engine.Catalog.Find(name) is { } other && other != state)
+            {
+                throw new VolumeExistsException($"a volume \"{name}\" exists already");
+            }
+
+            return CatalogBatch.Put(engine.Index, engine.Catalog, state.Record with { Name = name });
+        });
+    }
 
     /// <summary>Changes how new chunks are compressed; stored ones stay as they are. Durable on return.</summary>
-    public void SetCompression(CompressionSetting compression) => throw new NotSupportedException();
+    public void SetCompression(CompressionSetting compression)
+    {
+        if (!compression.IsValid)
+        {
+            throw new InvalidVolumeException($"compression {compression} is not possible: none, lz4, or zstd:1 to zstd:{CompressionSetting.MaxZstdLevel}");
+        }
+
+        _store.ChangeVolume(this, (engine, state) =>
+            CatalogBatch.Put(engine.Index, engine.Catalog, state.Record with { Compression = compression }));
+    }
 
     /// <summary>Deletes the volume; later requests to it fail with <see cref="VolumeDeletedException"/>. Durable on return.</summary>
-    public void Delete() => throw new NotSupportedException();
+    public void Delete() =>
+        _store.ChangeVolume(this, (engine, state) => CatalogBatch.Delete(engine.Index, engine.Catalog, state.Record.Id));
+
+    internal static void RequireRange(VolumeRecord record, long offset, long length)
+    {
+        if (offset < 0 || length < 0 || offset > record.Size - length)
+        {
+            throw new RequestOutOfRangeException(
+                $"volume \"{record.Name}\": bytes {offset} to {offset + length} asked for, it has {record.Size}");
+        }
+    }
+
+    internal VolumeState State(in VoeStore.Operation operation) => operation.Engine.Catalog.Find(Id)
+        ?? throw new VolumeDeletedException($"volume {Id} was deleted");
+
+    private static long ChunkCount(long size, int chunkSize) => (size + chunkSize - 1) / chunkSize;
+
+    private VolumeState State()
+    {
+        using VoeStore.Operation operation = _store.Enter();
+        return State(operation);
+    }
+
+    private static void Write(StoreEngine engine, VolumeState state, ReadOnlySpan<BlockWrite> writes, bool ignoresSize)
+    {
+        VolumeWriteBatch batch = engine.WriteBatches.Rent();
+        try
+        {
+            for (int first = 0; first < writes.Length; first += MaxPins)
+            {
+                Write(engine.Log, batch, state, writes.Slice(first, Math.Min(MaxPins, writes.Length - first)), ignoresSize);
+            }
+        }
+        finally
+        {
+            engine.WriteBatches.Return(batch);
+        }
+    }
+
+    private static void Write(LogWriter log, VolumeWriteBatch batch, VolumeState state, ReadOnlySpan<BlockWrite> writes, bool ignoresSize)
+    {
+        MemoryHandle[] pins = ArrayPool<MemoryHandle>.Shared.Rent(writes.Length);
+        int pinCount = 0;
+        try
+        {
+            batch.Begin(state, ignoresSize);
+            foreach (BlockWrite write in writes)
+            {
+                MemoryHandle pin = write.Data.Pin();
+                pins[pinCount++] = pin;
+                Add(log, batch, state, write.Offset, (byte*)pin.Pointer, write.Data.Length, ignoresSize);
+            }
+
+            if (batch.Set.Count > 0)
+            {
+                batch.Commit(log);
+            }
+        }
+        finally
+        {
+            for (int i = 0; i < pinCount; i++)
+            {
+                pins[i].Dispose();
+            }
+
+            ArrayPool<MemoryHandle>.Shared.Return(pins);
+        }
+    }
+
+    // Cuts a write into chunks and parts of chunks; a full batch is written and begun anew.
+    private static void Add(LogWriter log, VolumeWriteBatch batch, VolumeState state, long offset, byte* data, int length, bool ignoresSize)
+    {
+        int chunkSize = state.Record.ChunkSize;
+        while (length > 0)
+        {
+            if (!batch.Set.HasRoom)
+            {
+                batch.Commit(log);
+                batch.Begin(state, ignoresSize);
+            }
+
+            ulong number = (ulong)(offset / chunkSize);
+            int start = (int)(offset & (chunkSize - 1));
+            int count = Math.Min(length, chunkSize - start);
+            if (count == chunkSize)
+            {
+                batch.Set.AddWhole(number, data);
+            }
+            else
+            {
+                batch.Set.AddPart(number, start, count, data);
+            }
+
+            offset += count;
+            data += count;
+            length -= count;
+        }
+    }
+
+    private void Zero(long offset, long length)
+    {
+        using VoeStore.Operation operation = _store.EnterToWrite();
+        VolumeState state = State(operation);
+        RequireRange(state.Record, offset, length);
+        int chunkSize = state.Record.ChunkSize;
+        long first = (offset + chunkSize - 1) / chunkSize;
+        long end = (offset + length) / chunkSize;
+        if (first > end || first * chunkSize > offset + length)
+        {
+            ZeroPart(operation.Engine, state, offset, length); // inside one chunk
+            return;
+        }
+
+        ZeroPart(operation.Engine, state, offset, (first * chunkSize) - offset);
+        if (end > first)
+        {
+            using var batch = new ZeroBatch(operation.Engine.Index, state, (ulong)first, (ulong)(end - first));
+            operation.Engine.Log.Append(batch.Build());
+            if (!batch.WasAppended)
+            {
+                throw state.IsDeleted
+                    ? new VolumeDeletedException($"volume \"{state.Record.Name}\" was deleted")
+                    : new RequestOutOfRangeException($"volume \"{state.Record.Name}\" was made smaller: it has {state.Record.Size} bytes now");
+            }
+        }
+
+        ZeroPart(operation.Engine, state, end * chunkSize, offset + length - (end * chunkSize));
+    }
+
+    private static void ZeroPart(StoreEngine engine, VolumeState state, long offset, long length)
+    {
+        if (length > 0)
+        {
+            Write(engine, state, [new BlockWrite(offset, Zeroes.AsMemory(0, (int)length))], ignoresSize: false);
+        }
+    }
+
+    private static int GetExtents(StoreIndex index, VolumeRecord record, long offset, long length, MapEntry[] entries, Span<DeviceExtent> extents)
+    {
+        int found = 0;
+        long end = offset + length;
+        long at = offset;
+        int searched = 0;
+        while (at < end && searched < MaxExtentSearch)
+        {
+            long first = at / record.ChunkSize;
+            int count = (int)Math.Min(entries.Length, ChunkCount(end, record.ChunkSize) - first);
+            index.ReadMap(record.Id, (ulong)first, entries.AsSpan(0, count));
+            searched += count;
+            for (int i = 0; i < count; i++)
+            {
+                ExtentKind kind = entries[i].IsHole ? ExtentKind.Hole : ExtentKind.Data;
+                long next = Math.Min(end, (first + i + 1) * record.ChunkSize);
+                if (found > 0 && extents[found - 1].Kind == kind)
+                {
+                    DeviceExtent last = extents[found - 1];
+                    extents[found - 1] = last with { Length = next - last.Offset };
+                }
+                else if (found == extents.Length)
+                {
+                    return found;
+                }
+                else
+                {
+                    extents[found++] = new DeviceExtent(at, next - at, kind);
+                }
+
+                at = next;
+            }
+        }
+
+        return found;
+    }
 }

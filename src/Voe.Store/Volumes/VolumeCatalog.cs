@@ -1,0 +1,123 @@
+using Voe.Store.Log;
+
+namespace Voe.Store.Volumes;
+
+/// <summary>
+/// The volumes of a store, as the log has them so far. Changed in the log's order only (by replay, or by the batch that
+/// carries the change); read from any thread.
+/// </summary>
+/// <remarks>Invariants: no two volumes have one name or one id; ids only grow, and a deleted volume's is not used again.</remarks>
+internal sealed class VolumeCatalog
+{
+    private readonly Lock _volumesLock = new();
+    private readonly Dictionary<uint, VolumeState> _byId = []; // guarded by _volumesLock
+    private readonly Dictionary<string, VolumeState> _byName = new(StringComparer.Ordinal); // guarded by _volumesLock
+    private uint _nextId = 1; // guarded by _volumesLock
+
+    /// <summary>The id that the next new volume gets; part of each checkpoint, since the highest volume may be deleted.</summary>
+    public uint NextId
+    {
+        get
+        {
+            lock (_volumesLock)
+            {
+                return _nextId;
+            }
+        }
+    }
+
+    /// <summary>Restores <see cref="NextId"/> from a checkpoint.</summary>
+    public void RestoreNextId(uint nextId)
+    {
+        lock (_volumesLock)
+        {
+            _nextId = Math.Max(_nextId, nextId);
+        }
+    }
+
+    /// <summary>All volumes, by name in ordinal order.</summary>
+    public List<VolumeState> List()
+    {
+        lock (_volumesLock)
+        {
+            var volumes = new List<VolumeState>(_byId.Values);
+            volumes.Sort(static (left, right) => string.CompareOrdinal(left.Record.Name, right.Record.Name));
+            return volumes;
+        }
+    }
+
+    /// <summary>The volume of that name, or null.</summary>
+    public VolumeState? Find(string name)
+    {
+        lock (_volumesLock)
+        {
+            return _byName.GetValueOrDefault(name);
+        }
+    }
+
+    /// <summary>The volume with that id, or null.</summary>
+    public VolumeState? Find(uint id)
+    {
+        lock (_volumesLock)
+        {
+            return _byId.GetValueOrDefault(id);
+        }
+    }
+
+    /// <summary>Makes or changes a volume.</summary>
+    public VolumeState Put(VolumeRecord record)
+    {
+        lock (_volumesLock)
+        {
+            if (_byId.TryGetValue(record.Id, out VolumeState? volume))
+            {
+                _byName.Remove(volume.Record.Name);
+                volume.Record = record;
+            }
+            else
+            {
+                volume = new VolumeState(record);
+                _byId.Add(record.Id, volume);
+            }
+
+            Invariant.Require(_byName.TryAdd(record.Name, volume), "no two volumes have one name");
+            _nextId = Math.Max(_nextId, checked(record.Id + 1));
+            return volume;
+        }
+    }
+
+    /// <summary>Removes a volume; one that is unknown is not an error.</summary>
+    public void Remove(uint id)
+    {
+        lock (_volumesLock)
+        {
+            if (_byId.Remove(id, out VolumeState? volume))
+            {
+                _byName.Remove(volume.Record.Name);
+                volume.IsDeleted = true;
+            }
+        }
+    }
+}
+
+/// <summary>One volume as the log has it so far.</summary>
+/// <param name="record">Its settings.</param>
+internal sealed class VolumeState(VolumeRecord record)
+{
+    private volatile VolumeRecord _record = record;
+    private volatile bool _isDeleted;
+
+    /// <summary>Its settings; replaced as a whole.</summary>
+    public VolumeRecord Record
+    {
+        get => _record;
+        set => _record = value;
+    }
+
+    /// <summary>Whether it was deleted.</summary>
+    public bool IsDeleted
+    {
+        get => _isDeleted;
+        set => _isDeleted = value;
+    }
+}
