@@ -219,7 +219,8 @@ public sealed class SimulatedDisk
             int fitting = inode.Fitting(offset, bytes.Length, FreePages());
             if (inode.Fitting(offset, bytes.Length, 0) < bytes.Length && _plan.Covers(_plan.FailAllocationAt, ++_planAllocations))
             {
-                fitting = Math.Min(fitting, _random.Next(bytes.Length));
+                int some = inode.Fitting(offset, bytes.Length, _random.Next((bytes.Length / SimulatedInode.PageSize) + 1));
+                fitting = Math.Min(fitting, some < bytes.Length ? some : inode.Fitting(offset, bytes.Length, 0));
             }
 
             bool fails = _plan.Covers(_plan.FailWriteAt, _planWrites);
