@@ -12,7 +12,7 @@ public sealed class ReferenceStoreTests
     public void The_death_of_the_process_may_lose_nothing_that_was_acknowledged()
     {
         ReferenceStore reference = WithWrites(flushAfter: 1, 1, 2, 3);
-        reference.Crash(powerLost: false);
+        reference.Crash(CrashKind.ProcessDied);
 
         Assert.NotNull(reference.Recover(Actual(1, 2, 0)));
         Assert.NotNull(reference.Recover(Actual(0, 2, 3)));
@@ -25,7 +25,7 @@ public sealed class ReferenceStoreTests
         foreach (byte[] allowed in new byte[][] { [1, 0, 0], [1, 2, 0], [1, 2, 3] })
         {
             ReferenceStore reference = WithWrites(flushAfter: 1, 1, 2, 3);
-            reference.Crash(powerLost: true);
+            reference.Crash(CrashKind.PowerLost);
             Assert.Null(reference.Recover(Actual(allowed)));
             Assert.Null(reference.Compare(Actual(allowed)));
         }
@@ -33,7 +33,7 @@ public sealed class ReferenceStoreTests
         foreach (byte[] forbidden in new byte[][] { [0, 0, 0], [1, 0, 3], [0, 2, 3], [1, 2, 4], [1, 2] })
         {
             ReferenceStore reference = WithWrites(flushAfter: 1, 1, 2, 3);
-            reference.Crash(powerLost: true);
+            reference.Crash(CrashKind.PowerLost);
             Assert.NotNull(reference.Recover(Actual(forbidden)));
         }
     }
@@ -45,7 +45,7 @@ public sealed class ReferenceStoreTests
         {
             ReferenceStore reference = WithWrites(flushAfter: 0, 1);
             reference.Begin(new StoreChange.Write(1, [(ChunkSize, Filled(5, 2))]));
-            reference.Crash(powerLost: false);
+            reference.Crash(CrashKind.ProcessDied);
             Assert.Equal(isAllowed, reference.Recover(Actual(found)) is null);
         }
     }
@@ -60,7 +60,7 @@ public sealed class ReferenceStoreTests
             reference.Begin(new StoreChange.Create(1, "a", Chunks * ChunkSize, ChunkSize, CompressionSetting.None));
             reference.Acknowledge();
             reference.Begin(new StoreChange.Write(1, [(0, Filled(5, Chunks))]));
-            reference.Crash(powerLost: false);
+            reference.Crash(CrashKind.ProcessDied);
 
             var half = new ReferenceVolume("a", Chunks * ChunkSize, ChunkSize, CompressionSetting.None);
             half.Write(0, Filled(5, 100).AsSpan(isTorn ? 1 : 0));
@@ -72,27 +72,36 @@ public sealed class ReferenceStoreTests
     public void What_survived_a_loss_of_power_is_durable_and_what_survived_a_death_is_not()
     {
         ReferenceStore reference = WithWrites(flushAfter: 0, 1, 2, 3);
-        reference.Crash(powerLost: false);
+        reference.Crash(CrashKind.ProcessDied);
         Assert.Null(reference.Recover(Actual(1, 2, 3)));
-        reference.Crash(powerLost: true);
+        reference.Crash(CrashKind.PowerLost);
         Assert.Null(reference.Recover(Actual(1, 2, 0)));
-        reference.Crash(powerLost: true);
+        reference.Crash(CrashKind.PowerLost);
         Assert.NotNull(reference.Recover(Actual(1, 0, 0)));
     }
 
     [Fact]
-    public void A_refused_change_may_be_done_in_part_by_chunks_and_what_is_seen_then_counts()
+    public void A_refused_change_is_done_or_not_and_what_is_seen_then_counts()
     {
         ReferenceStore reference = WithWrites(flushAfter: 0, 1);
         reference.Begin(new StoreChange.Write(1, [(ChunkSize, Filled(5, 2))]));
-        Assert.Null(reference.Refuse(Actual(1, 5, 0)));
-        reference.Crash(powerLost: false);
-        Assert.NotNull(reference.Recover(Actual(1, 0, 0)));
+        Assert.NotNull(reference.Recover(Actual(1, 5, 0)));
+        Assert.Null(reference.Recover(Actual(1, 0, 0)));
+        reference.Crash(CrashKind.ProcessDied);
         Assert.NotNull(reference.Recover(Actual(1, 5, 5)));
-        Assert.Null(reference.Recover(Actual(1, 5, 0)));
+        Assert.Null(reference.Recover(Actual(1, 0, 0)));
+    }
 
-        reference.Begin(new StoreChange.Write(1, [(ChunkSize, Filled(6, 1))]));
-        Assert.NotNull(reference.Refuse(Actual(1, 7, 0)));
+    [Fact]
+    public void After_a_failed_sync_what_is_seen_may_still_be_lost()
+    {
+        ReferenceStore reference = WithWrites(flushAfter: 1, 1, 2, 3);
+        reference.Crash(CrashKind.MediumFailed);
+        Assert.NotNull(reference.Recover(Actual(0, 0, 0)));
+        Assert.Null(reference.Recover(Actual(1, 2, 0)));
+        reference.Crash(CrashKind.PowerLost);
+        Assert.NotNull(reference.Recover(Actual(1, 2, 3)));
+        Assert.Null(reference.Recover(Actual(1, 0, 0)));
     }
 
     [Fact]
@@ -102,7 +111,7 @@ public sealed class ReferenceStoreTests
         reference.Begin(new StoreChange.SetCompression(1, CompressionSetting.Lz4));
         reference.Acknowledge();
         Assert.Equal(0, reference.UnflushedCount);
-        reference.Crash(powerLost: true);
+        reference.Crash(CrashKind.PowerLost);
         Assert.NotNull(reference.Recover(Actual(1, 2)));
     }
 

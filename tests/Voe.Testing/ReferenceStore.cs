@@ -1,5 +1,18 @@
 namespace Voe.Testing;
 
+/// <summary>What has happened to a store, from the mildest to the worst.</summary>
+public enum CrashKind
+{
+    /// <summary>The process alone: nothing that was acknowledged may be lost.</summary>
+    ProcessDied,
+
+    /// <summary>A sync has failed: what was not flushed may be lost, and what is still seen may be lost later.</summary>
+    MediumFailed,
+
+    /// <summary>The power: what was not flushed may be lost, and what is still there is durable.</summary>
+    PowerLost,
+}
+
 /// <summary>
 /// The oracle for one client of a store: what every volume reads as now, and what each may read as after a crash.
 /// </summary>
@@ -15,7 +28,7 @@ public sealed class ReferenceStore
     private readonly List<StoreChange> _sinceDurable = [];
     private readonly Dictionary<int, ReferenceVolume> _volumes = [];
     private StoreChange? _inFlight;
-    private bool _isPowerLost;
+    private CrashKind _crash = CrashKind.ProcessDied;
 
     /// <summary>The volumes as all acknowledged changes have made them, by the reference's own number.</summary>
     public IReadOnlyDictionary<int, ReferenceVolume> Volumes => _volumes;
@@ -47,38 +60,6 @@ public sealed class ReferenceStore
         }
     }
 
-    /// <summary>
-    /// The change in flight has failed, without a crash. It may be done in part: <paramref name="actual"/>, what the store
-    /// reads as now, decides, if each chunk of it is as before or as after.
-    /// </summary>
-    /// <returns>What is wrong, or null.</returns>
-    public string? Refuse(IReadOnlyList<ReferenceVolume> actual)
-    {
-        StoreChange change = _inFlight ?? throw new InvalidOperationException("nothing is in flight");
-        _inFlight = null;
-        Dictionary<int, ReferenceVolume> next = Copy(_volumes);
-        change.Apply(next);
-        foreach ((int id, ReferenceVolume volume) in _volumes)
-        {
-            ReferenceVolume? found = Find(actual, volume.Name);
-            if (found is null || !next.TryGetValue(id, out ReferenceVolume? after) || !volume.IsMixWith(after, found))
-            {
-                return $"after a refused change ({change}) volume {volume.Name} is neither as before nor as after: "
-                    + (found is null ? "it is missing" : volume.DifferenceFrom(found));
-            }
-
-            if (!volume.Matches(found))
-            {
-                // Done in part, and visible: from here on it is a change like any other.
-                var partial = new StoreChange.Write(id, [(0, found.Content.ToArray())]);
-                partial.Apply(_volumes);
-                _sinceDurable.Add(partial);
-            }
-        }
-
-        return actual.Count == _volumes.Count ? null : $"{actual.Count} volumes in place of {_volumes.Count}";
-    }
-
     /// <summary>Everything acknowledged so far is durable.</summary>
     public void Flushed()
     {
@@ -90,11 +71,12 @@ public sealed class ReferenceStore
         _sinceDurable.Clear();
     }
 
-    /// <summary>The store's process has died; with the power lost, what was not flushed may be gone.</summary>
-    public void Crash(bool powerLost) => _isPowerLost |= powerLost;
+    /// <summary>Something has happened to the store; of several such things the worst counts.</summary>
+    public void Crash(CrashKind kind) => _crash = kind > _crash ? kind : _crash;
 
     /// <summary>
-    /// Compares what the store reads as after a crash with what it may, and takes it for the truth from then on.
+    /// Compares what the store reads as after a crash, or after it has refused the change in flight, with what it may, and
+    /// takes it for the truth from then on.
     /// </summary>
     /// <returns>What is wrong, or null.</returns>
     public string? Recover(IReadOnlyList<ReferenceVolume> actual)
@@ -107,7 +89,7 @@ public sealed class ReferenceStore
         }
 
         Dictionary<int, ReferenceVolume> state = Copy(_durable);
-        int least = _isPowerLost ? 0 : acknowledged;
+        int least = _crash == CrashKind.ProcessDied ? acknowledged : 0;
         string? difference = null;
         for (int m = 0; m <= log.Count; m++)
         {
@@ -135,7 +117,7 @@ public sealed class ReferenceStore
             }
         }
 
-        return $"after {(_isPowerLost ? "a loss of power" : "the death of the process")} the store is in none of the allowed states: "
+        return $"after {_crash} the store is in none of the allowed states: "
             + $"{acknowledged} changes acknowledged since the last flush, {(_inFlight is null ? "none" : _inFlight)} in flight; {difference}";
     }
 
@@ -182,7 +164,7 @@ public sealed class ReferenceStore
     private void Adopt(Dictionary<int, ReferenceVolume> state, List<StoreChange> log, int m)
     {
         _sinceDurable.Clear();
-        if (_isPowerLost)
+        if (_crash == CrashKind.PowerLost)
         {
             Replace(_durable, state);
         }
@@ -193,7 +175,7 @@ public sealed class ReferenceStore
 
         Replace(_volumes, state);
         _inFlight = null;
-        _isPowerLost = false;
+        _crash = CrashKind.ProcessDied;
     }
 
     private static void Replace(Dictionary<int, ReferenceVolume> target, Dictionary<int, ReferenceVolume> source)

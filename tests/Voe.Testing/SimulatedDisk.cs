@@ -72,6 +72,9 @@ public sealed class SimulatedDisk
     /// <summary>Syncs of files and directories so far.</summary>
     public long Syncs { get; private set; }
 
+    /// <summary>Planned errors that have happened so far, under all plans.</summary>
+    public long FaultsHappened { get; private set; }
+
     /// <summary>File handles that are open.</summary>
     public int OpenHandles { get; private set; }
 
@@ -196,6 +199,7 @@ public sealed class SimulatedDisk
             _planReads++;
             if (_plan.Covers(_plan.FailReadAt, _planReads))
             {
+                FaultsHappened++;
                 throw new StoreIOException($"{path}: read of {buffer.Length} bytes at offset {offset}: planned I/O error");
             }
 
@@ -203,6 +207,7 @@ public sealed class SimulatedDisk
             BytesRead += count;
             if (count > 0 && _plan.Covers(_plan.GarbleReadAt, _planReads))
             {
+                FaultsHappened++;
                 buffer[_random.Next(count)] ^= (byte)(1 << _random.Next(8));
             }
 
@@ -230,11 +235,13 @@ public sealed class SimulatedDisk
             DieIf(dies);
             if (fails)
             {
+                FaultsHappened++;
                 throw new StoreIOException($"{path}: write of {bytes.Length} bytes at offset {offset}: planned I/O error");
             }
 
             if (count < bytes.Length)
             {
+                FaultsHappened++;
                 throw new StoreFullException($"{path}: write of {bytes.Length} bytes at offset {offset}: planned lack of room");
             }
         }
@@ -255,6 +262,7 @@ public sealed class SimulatedDisk
             DieIf(dies);
             if (isFull)
             {
+                FaultsHappened++;
                 throw new StoreFullException($"{path}: reserving {length} bytes: planned lack of room");
             }
         }
@@ -270,6 +278,7 @@ public sealed class SimulatedDisk
             _planSyncs++;
             if (_plan.Covers(_plan.FailSyncAt, _planSyncs))
             {
+                FaultsHappened++;
                 fail(_random);
                 DieIf(dies);
                 throw new StoreIOException($"{path}: sync: planned I/O error");

@@ -23,11 +23,14 @@ public sealed class StoreClient(Random random, ReferenceStore reference)
     /// <summary>The largest volume, in bytes.</summary>
     public int LargestVolume { get; init; } = 1 << 20;
 
-    /// <summary>
-    /// Whether refusals for want of room or for an I/O error are to be expected. They are then checked; what is refused
-    /// otherwise goes up to the caller, with the change still in flight.
-    /// </summary>
+    /// <summary>Whether refusals for want of room or for an I/O error are to be expected; if not, they go up to the caller.</summary>
     public bool ExpectsRefusals { get; set; }
+
+    /// <summary>
+    /// Whether a refused change must at once be seen to be done or not, and all others as they were. If not, it stays in
+    /// flight, and the caller asks the oracle later.
+    /// </summary>
+    public bool ResolvesRefusals { get; set; } = true;
 
     /// <summary>How many changes were refused.</summary>
     public int RefusedCount { get; private set; }
@@ -110,6 +113,15 @@ public sealed class StoreClient(Random random, ReferenceStore reference)
         });
     }
 
+    /// <summary>Flushes the store without telling the reference; returns whether it was not refused.</summary>
+    public bool TryFlush()
+    {
+        int refused = RefusedCount;
+        _journal.Add("try to flush the store");
+        Refusable(Store.Flush);
+        return RefusedCount == refused;
+    }
+
     /// <summary>Compares all extents of a volume with its content: a hole must read as zeroes, and the extents must cover the volume.</summary>
     public static string? CheckExtents(Volume volume, ReferenceVolume model)
     {
@@ -157,7 +169,7 @@ public sealed class StoreClient(Random random, ReferenceStore reference)
             return problem;
         }
 
-        return problem ?? reference.Refuse(Snapshot(Store));
+        return ResolvesRefusals ? problem ?? reference.Recover(Snapshot(Store)) : problem;
     }
 
     private string? Refusable(Action action)
@@ -166,7 +178,8 @@ public sealed class StoreClient(Random random, ReferenceStore reference)
         {
             action();
         }
-        catch (Exception exception) when (ExpectsRefusals && exception is StoreFullException or StoreIOException or StoreFailedException)
+        catch (Exception exception) when (ExpectsRefusals && exception is StoreFullException or StoreIOException or StoreFailedException
+            or StoreDamagedException)
         {
             _journal.Add("    refused: " + exception.Message);
             RefusedCount++;
