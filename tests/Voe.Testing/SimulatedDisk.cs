@@ -72,6 +72,9 @@ public sealed class SimulatedDisk
     /// <summary>Syncs of files and directories so far.</summary>
     public long Syncs { get; private set; }
 
+    /// <summary>Planned errors that have happened so far, under all plans.</summary>
+    public long FaultsHappened { get; private set; }
+
     /// <summary>File handles that are open.</summary>
     public int OpenHandles { get; private set; }
 
@@ -196,6 +199,7 @@ public sealed class SimulatedDisk
             _planReads++;
             if (_plan.Covers(_plan.FailReadAt, _planReads))
             {
+                FaultsHappened++;
                 throw new StoreIOException($"{path}: read of {buffer.Length} bytes at offset {offset}: planned I/O error");
             }
 
@@ -203,6 +207,7 @@ public sealed class SimulatedDisk
             BytesRead += count;
             if (count > 0 && _plan.Covers(_plan.GarbleReadAt, _planReads))
             {
+                FaultsHappened++;
                 buffer[_random.Next(count)] ^= (byte)(1 << _random.Next(8));
             }
 
@@ -219,7 +224,8 @@ public sealed class SimulatedDisk
             int fitting = inode.Fitting(offset, bytes.Length, FreePages());
             if (inode.Fitting(offset, bytes.Length, 0) < bytes.Length && _plan.Covers(_plan.FailAllocationAt, ++_planAllocations))
             {
-                fitting = Math.Min(fitting, _random.Next(bytes.Length));
+                int some = inode.Fitting(offset, bytes.Length, _random.Next((bytes.Length / SimulatedInode.PageSize) + 1));
+                fitting = Math.Min(fitting, some < bytes.Length ? some : inode.Fitting(offset, bytes.Length, 0));
             }
 
             bool fails = _plan.Covers(_plan.FailWriteAt, _planWrites);
@@ -229,11 +235,13 @@ public sealed class SimulatedDisk
             DieIf(dies);
             if (fails)
             {
+                FaultsHappened++;
                 throw new StoreIOException($"{path}: write of {bytes.Length} bytes at offset {offset}: planned I/O error");
             }
 
             if (count < bytes.Length)
             {
+                FaultsHappened++;
                 throw new StoreFullException($"{path}: write of {bytes.Length} bytes at offset {offset}: planned lack of room");
             }
         }
@@ -254,6 +262,7 @@ public sealed class SimulatedDisk
             DieIf(dies);
             if (isFull)
             {
+                FaultsHappened++;
                 throw new StoreFullException($"{path}: reserving {length} bytes: planned lack of room");
             }
         }
@@ -269,6 +278,7 @@ public sealed class SimulatedDisk
             _planSyncs++;
             if (_plan.Covers(_plan.FailSyncAt, _planSyncs))
             {
+                FaultsHappened++;
                 fail(_random);
                 DieIf(dies);
                 throw new StoreIOException($"{path}: sync: planned I/O error");
