@@ -15,7 +15,7 @@ root=$PWD
 install_packages libgcc-s1 libstdc++6 openssl
 
 server=$root/out/bin/voe-server
-if [[ ! -x $server || $(find src tools Directory.*.props global.json -not -path '*/bin/*' -not -path '*/obj/*' \
+if [[ ! -e out/bin/.built || $(find src tools Directory.*.props global.json -not -path '*/bin/*' -not -path '*/obj/*' \
   \( -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name global.json \) -newer out/bin/.built -print -quit) ]]; then
   echo "${0##*/}: building, half a minute" >&2
   scripts/build.sh >&2
