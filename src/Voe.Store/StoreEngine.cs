@@ -177,7 +177,7 @@ internal sealed class StoreEngine
         catch (StoreDamagedException)
         {
             wasDamaged = true;
-            StoreIndex.Delete(path);
+            Directory.Delete(path, recursive: true);
             return StoreIndex.Open(path, indexOptions);
         }
     }

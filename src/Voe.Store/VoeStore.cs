@@ -16,9 +16,9 @@ namespace Voe.Store;
 /// </remarks>
 public sealed class VoeStore : IDisposable
 {
-    private const string PacksDirectory = "packs";
+    internal const string PacksDirectory = "packs";
     private const string IndexDirectory = "index";
-    private const string LockFile = "lock";
+    internal const string LockFile = "lock";
     private const string ProbeFile = "probe";
     private static readonly TimeSpan RecoveryInterval = TimeSpan.FromSeconds(1);
 

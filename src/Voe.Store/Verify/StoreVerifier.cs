@@ -1,0 +1,360 @@
+using System.Runtime.InteropServices;
+using Voe.Store.Chunks;
+using Voe.Store.Hashing;
+using Voe.Store.IO;
+using Voe.Store.Log;
+using Voe.Store.Packs;
+using Voe.Store.Recovery;
+
+namespace Voe.Store.Verify;
+
+/// <summary>
+/// Reads all of a store's log and verifies every checksum and every hash, without the index and without changing
+/// anything. Holds the store's lock meanwhile.
+/// </summary>
+public sealed unsafe class StoreVerifier
+{
+    private const int HashGroup = 64;
+
+    private readonly PackSet _packs;
+    private readonly Superblock _superblock;
+    private readonly ChunkHasher _hasher;
+    private readonly Action<StoreProgress>? _progress;
+    private readonly List<Finding> _findings = [];
+    private readonly byte[] _plain = GC.AllocateUninitializedArray<byte>(HashGroup * VolumeLimits.MaxChunkSize, pinned: true);
+    private readonly nint[] _addresses = new nint[HashGroup];
+    private readonly ChunkHash[] _hashes = new ChunkHash[HashGroup];
+    private readonly (ChunkRecord Record, long Offset)[] _group = new (ChunkRecord, long)[HashGroup];
+    private byte[] _payload = [];
+    private int _groupCount;
+    private ulong _lastLsn;
+    private uint _lastChecksum;
+    private ulong _durableLsn;
+    private bool _isBroken; // the chain was lost; it begins anew with the next pack
+    private long _batches;
+    private long _chunks;
+    private long _bytes;
+
+    private StoreVerifier(PackSet packs, in Superblock superblock, Action<StoreProgress>? progress)
+    {
+        _packs = packs;
+        _superblock = superblock;
+        _hasher = ChunkHasher.For(superblock.HashAlgorithm);
+        _progress = progress;
+    }
+
+    /// <summary>Verifies the store in a local directory.</summary>
+    /// <param name="path">The store's directory.</param>
+    /// <param name="progress">Called with bytes done and bytes in all, or null.</param>
+    /// <exception cref="StoreLockedException">The store is in use.</exception>
+    /// <exception cref="StoreFormatException">It is no store, or of a format that this program does not know.</exception>
+    /// <exception cref="StoreIOException">It cannot be read at all.</exception>
+    public static VerifyResult Run(string path, Action<StoreProgress>? progress = null) =>
+        Run(LocalDirectory.Open(path, createIfMissing: false), progress);
+
+    /// <summary>Verifies the store in <paramref name="directory"/>.</summary>
+    internal static VerifyResult Run(IStorageDirectory directory, Action<StoreProgress>? progress)
+    {
+        if (!directory.FileExists(Superblock.FileName))
+        {
+            throw new StoreFormatException($"{directory.Path} holds no store: there is no file \"{Superblock.FileName}\"");
+        }
+
+        using IDisposable storeLock = directory.Lock(VoeStore.LockFile, $"a verification, process {Environment.ProcessId} on {Environment.MachineName}");
+        Superblock superblock = Superblock.ReadFrom(directory);
+        using var packs = new PackSet(directory.OpenDirectory(VoeStore.PacksDirectory), maxOpenFiles: 16);
+        return new StoreVerifier(packs, superblock, progress).Run();
+    }
+
+    private VerifyResult Run()
+    {
+        List<uint> ids = _packs.ListIds();
+        long total = 0;
+        var lengths = new Dictionary<uint, long>();
+        foreach (uint id in ids)
+        {
+            using PackSet.Lease lease = _packs.Acquire(id);
+            lengths[id] = lease.File.Length;
+            total += lease.File.Length;
+        }
+
+        ReadDurableLsns(ids);
+        uint previous = 0;
+        foreach (uint id in ids)
+        {
+            if (id != previous + 1)
+            {
+                Add(Severity.Damage, 0, 0, $"packs {previous + 1} to {id - 1} are missing");
+                _isBroken = true;
+            }
+
+            previous = id;
+            using PackSet.Lease lease = _packs.Acquire(id);
+            VerifyPack(id, lease.File);
+            _bytes += lengths[id];
+            _progress?.Invoke(new StoreProgress("verifying", _bytes, total));
+        }
+
+        return new VerifyResult(_findings, ids.Count, _batches, _chunks, _bytes);
+    }
+
+    // What the packs' ends say was durable: a batch up to there that is not whole is damage, not a torn tail.
+    private void ReadDurableLsns(List<uint> ids)
+    {
+        byte[] header = new byte[PackHeader.Size];
+        foreach (uint id in ids)
+        {
+            using PackSet.Lease lease = _packs.Acquire(id);
+            int read = lease.File.Read(header, 0);
+            if (PackHeader.TryRead(header.AsSpan(0, read), out PackHeader found, out _))
+            {
+                _durableLsn = Math.Max(_durableLsn, found.DurableLsn);
+            }
+
+            if (PackFooter.TryReadFrom(lease.File, id, out PackFooter footer, out _))
+            {
+                _durableLsn = Math.Max(_durableLsn, footer.LastLsn);
+            }
+        }
+    }
+
+    private void VerifyPack(uint id, IStorageFile file)
+    {
+        byte[] bytes = new byte[PackHeader.Size];
+        int read = file.Read(bytes, 0);
+        if (!PackHeader.TryRead(bytes.AsSpan(0, read), out PackHeader header, out string reason))
+        {
+            bool isTail = _lastLsn >= _durableLsn && !_isBroken;
+            Add(isTail ? Severity.Note : Severity.Damage, id, 0, isTail ? $"torn tail: {reason}; the next start cuts it off" : reason);
+            _isBroken = true;
+            return;
+        }
+
+        if (header.StoreId != _superblock.StoreId || header.PackId != id || header.HashAlgorithm != _superblock.HashAlgorithm)
+        {
+            Add(Severity.Damage, id, 0, $"the file is pack {header.PackId} of store {header.StoreId}, pack {id} of store {_superblock.StoreId} expected");
+            _isBroken = true;
+            return;
+        }
+
+        if (!_isBroken && (header.FirstLsn != _lastLsn + 1 || header.PreviousChecksum != _lastChecksum))
+        {
+            Add(Severity.Damage, id, 0, $"begins with LSN {header.FirstLsn} after {header.PreviousChecksum:x8}; LSN {_lastLsn + 1} after {_lastChecksum:x8} expected");
+        }
+
+        _isBroken = false;
+        (_lastLsn, _lastChecksum) = (header.FirstLsn - 1, header.PreviousChecksum);
+        PackFooter? footer = VerifyFooter(id, file, out BatchReader? repeated);
+        VerifyBatches(id, file, footer, repeated);
+    }
+
+    private PackFooter? VerifyFooter(uint id, IStorageFile file, out BatchReader? repeated)
+    {
+        repeated = null;
+        if (!PackFooter.TryReadFrom(file, id, out PackFooter footer, out string reason))
+        {
+            if (!string.Equals(reason, "no footer", StringComparison.Ordinal))
+            {
+                Add(Severity.Repairable, id, file.Length - PackFooter.Size, reason);
+            }
+
+            return null;
+        }
+
+        if (!footer.TryReadBody(file, out byte[] body, out reason))
+        {
+            Add(Severity.Repairable, id, footer.DataEnd, reason);
+            return footer;
+        }
+
+        repeated = BatchReader.OverFooter(body, id, PackHeader.Size);
+        return footer;
+    }
+
+    private void VerifyBatches(uint id, IStorageFile file, PackFooter? footer, BatchReader? repeated)
+    {
+        BatchReader reader = BatchReader.OverFile(file, id, PackHeader.Size);
+        long end = footer?.DataEnd ?? long.MaxValue;
+        while (reader.Offset < end)
+        {
+            if (!reader.TryRead(_lastLsn + 1, _lastChecksum))
+            {
+                VerifyStop(id, file, footer, repeated, reader);
+                return;
+            }
+
+            if (repeated is not null && (!repeated.TryRead(_lastLsn + 1, _lastChecksum) || !repeated.Table.SequenceEqual(reader.Table)))
+            {
+                Add(Severity.Repairable, id, footer!.Value.DataEnd, $"the footer does not repeat LSN {reader.Header.Lsn}: {repeated.StopReason}");
+                repeated = null;
+            }
+
+            (_lastLsn, _lastChecksum) = (reader.Header.Lsn, reader.HeaderChecksum);
+            VerifyPayload(file, reader.Header, reader.Table);
+        }
+    }
+
+    // No further batch: the end of the log, a torn tail, or damage; behind damage the footer, if whole, leads on.
+    private void VerifyStop(uint id, IStorageFile file, PackFooter? footer, BatchReader? repeated, BatchReader reader)
+    {
+        if (footer is null)
+        {
+            (long used, ulong durable) = TailScan.Run(file, id, reader.Offset);
+            bool isDamage = Math.Max(durable, _durableLsn) > _lastLsn;
+            if (isDamage)
+            {
+                Add(Severity.Damage, id, reader.Offset, $"{reader.StopReason}, but LSN {Math.Max(durable, _durableLsn)} was durable");
+                _isBroken = true;
+            }
+            else if (used > 0)
+            {
+                Add(Severity.Note, id, reader.Offset, $"torn tail of {used} bytes: the next start cuts it off");
+            }
+
+            return;
+        }
+
+        Add(Severity.Damage, id, reader.Offset, reader.StopReason);
+        if (repeated is null)
+        {
+            _isBroken = true;
+            return;
+        }
+
+        while (repeated.Offset < footer.Value.DataEnd && repeated.TryRead(_lastLsn + 1, _lastChecksum))
+        {
+            (_lastLsn, _lastChecksum) = (repeated.Header.Lsn, repeated.HeaderChecksum);
+            VerifyPayload(file, repeated.Header, repeated.Table);
+        }
+    }
+
+    private void VerifyPayload(IStorageFile file, in BatchHeader header, ReadOnlySpan<byte> table)
+    {
+        _batches++;
+        if (_payload.Length < header.PayloadLength)
+        {
+            _payload = GC.AllocateUninitializedArray<byte>(header.PayloadLength);
+        }
+
+        long offset = (long)header.Offset + header.PayloadOffset;
+        int read;
+        try
+        {
+            read = file.Read(_payload.AsSpan(0, header.PayloadLength), offset);
+        }
+        catch (StoreIOException e)
+        {
+            Add(Severity.Damage, header.PackId, offset, $"the payload of LSN {header.Lsn} cannot be read: {e.Message}");
+            return;
+        }
+
+        try
+        {
+            int next = 0;
+            var records = new RecordTableReader(table);
+            while (records.MoveNext())
+            {
+                VerifyRecord(header, records, _payload.AsSpan(0, read), offset, ref next);
+            }
+        }
+        catch (InvalidDataException e)
+        {
+            Add(Severity.Damage, header.PackId, header.Offset, $"LSN {header.Lsn}: {e.Message}");
+        }
+
+        FlushGroup(header.PackId);
+    }
+
+    private void VerifyRecord(in BatchHeader header, in RecordTableReader records, ReadOnlySpan<byte> payload, long offset, ref int next)
+    {
+        if (records.Kind == RecordKind.Delta)
+        {
+            DeltaRecord delta = records.GetDelta();
+            VerifyPiece(header, payload, offset, next, delta.Length, delta.Checksum, "small write");
+            next += delta.Length;
+        }
+        else if (records.Kind == RecordKind.Chunks)
+        {
+            for (int i = 0; i < records.ChunkCount; i++)
+            {
+                ChunkRecord chunk = records.GetChunk(i);
+                if (VerifyPiece(header, payload, offset, next, chunk.StoredLength, chunk.Checksum, $"chunk {chunk.Hash}"))
+                {
+                    VerifyChunk(header, chunk, payload.Slice(next, chunk.StoredLength), offset + next);
+                }
+
+                next += chunk.StoredLength;
+                _chunks++;
+            }
+        }
+    }
+
+    private bool VerifyPiece(in BatchHeader header, ReadOnlySpan<byte> payload, long offset, int start, int length, uint checksum, string what)
+    {
+        if ((long)start + length > payload.Length)
+        {
+            Add(Severity.Damage, header.PackId, offset + start, $"{what}: {length} bytes expected, the batch ends before");
+            return false;
+        }
+
+        uint computed = Crc32C.Compute(payload.Slice(start, length));
+        if (computed != checksum)
+        {
+            Add(Severity.Damage, header.PackId, offset + start, $"{what}: checksum {checksum:x8}, computed {computed:x8}");
+            return false;
+        }
+
+        return true;
+    }
+
+    private void VerifyChunk(in BatchHeader header, in ChunkRecord chunk, ReadOnlySpan<byte> stored, long offset)
+    {
+        if (_groupCount == HashGroup || (_groupCount > 0 && _group[0].Record.Length != chunk.Length))
+        {
+            FlushGroup(header.PackId);
+        }
+
+        Span<byte> plain = _plain.AsSpan(_groupCount * chunk.Length, chunk.Length);
+        try
+        {
+            if (chunk.Codec == ChunkCodec.Raw)
+            {
+                stored.CopyTo(plain);
+            }
+            else
+            {
+                ChunkCompressor.Decompress(chunk.Codec, stored, plain);
+            }
+        }
+        catch (InvalidDataException e)
+        {
+            Add(Severity.Damage, header.PackId, offset, $"chunk {chunk.Hash}: {e.Message}");
+            return;
+        }
+
+        _addresses[_groupCount] = Marshal.UnsafeAddrOfPinnedArrayElement(_plain, _groupCount * chunk.Length);
+        _group[_groupCount++] = (chunk, offset);
+    }
+
+    private void FlushGroup(uint packId)
+    {
+        if (_groupCount == 0)
+        {
+            return;
+        }
+
+        _hasher.HashMany(_addresses.AsSpan(0, _groupCount), _group[0].Record.Length, _hashes);
+        for (int i = 0; i < _groupCount; i++)
+        {
+            if (_hashes[i] != _group[i].Record.Hash)
+            {
+                Add(Severity.Damage, packId, _group[i].Offset, $"chunk {_group[i].Record.Hash}: its bytes hash to {_hashes[i]}");
+            }
+        }
+
+        _groupCount = 0;
+    }
+
+    private void Add(Severity severity, uint packId, long offset, string message) =>
+        _findings.Add(new Finding(severity, packId, offset, message));
+}
