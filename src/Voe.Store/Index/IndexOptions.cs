@@ -5,7 +5,7 @@ internal sealed record IndexOptions
 {
     /// <summary>
     /// Memory outside RocksDB in bytes: a third for the changes since the last checkpoint, a third for the changes that a
-    /// checkpoint is writing, a third for cached look-ups. Rounded down to a power of two for each part; 1 MiB or more.
+    /// checkpoint is writing, a third for cached look-ups. 1 MiB or more.
     /// </summary>
     public long Memory { get; init; } = 192L << 20;
 

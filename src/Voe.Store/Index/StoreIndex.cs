@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Voe.Store.Hashing;
 
 namespace Voe.Store.Index;
@@ -12,87 +13,203 @@ namespace Voe.Store.Index;
 /// <para>Threads: look-ups from any thread at any time; they never wait for changes. Changes and <see cref="Freeze"/> one at
 /// a time, in the log's order, by a caller that serialises them. <see cref="WriteFrozen"/> on any one thread, beside both.</para>
 /// <para>Durability: changes are durable once the <see cref="WriteFrozen"/> of their delta has returned; whatever was not is
-/// gone after <see cref="Dispose"/>, which writes nothing.</para>
+/// gone after <see cref="Dispose"/>, which writes nothing. Replaying a log from any earlier checkpoint gives the same index.</para>
 /// <para>Errors: <see cref="StoreFullException"/>, <see cref="StoreIOException"/>, and <see cref="StoreDamagedException"/>
 /// when RocksDB's files are damaged: the index directory is then deleted and rebuilt.</para>
 /// </remarks>
 internal sealed class StoreIndex : IDisposable
 {
+    private readonly RocksDatabase _database;
+    private readonly RocksReader _rocks;
+    private readonly UsageLedger _ledger;
+    private readonly CheckpointWriter _checkpoint;
+    private readonly IndexReader _reader;
+    private readonly Action<CheckpointStep>? _failPoint;
+
+    // Changed by the caller that serialises changes: the delta that takes them, and the one that is free to be the next.
+    private Delta _active;
+    private Delta? _spare;
+
+    // The view before the last freeze: readers may still be inside when the frozen delta is given up.
+    private IndexView? _viewBeforeFreeze;
+
+    private StoreIndex(string directory, IndexOptions options)
+    {
+        string chunkFilePath = Path.Combine(directory, "chunks.new");
+        Directory.CreateDirectory(directory);
+        File.Delete(chunkFilePath);
+        _database = new RocksDatabase(Path.Combine(directory, "rocksdb"), Math.Max(options.RocksDbMemory, 4L << 20));
+        _rocks = new RocksReader(_database);
+        try
+        {
+            CheckFormat();
+            CheckpointState = _rocks.Get(_database.Checkpoint, IndexKeys.StateKey) ?? [];
+            VolumeRecords = [.. _rocks.ReadAll(_database.VolumeRecords, []).Select(row => (BinaryPrimitives.ReadUInt32BigEndian(row.Key), row.Value))];
+            RootRecords = _rocks.ReadAll(_database.Roots, []);
+            _ledger = new UsageLedger(_database, _rocks);
+        }
+        catch
+        {
+            _rocks.Dispose();
+            _database.Dispose();
+            throw;
+        }
+
+        _failPoint = options.FailPoint;
+        _checkpoint = new CheckpointWriter(_database, _rocks, _ledger, chunkFilePath, _failPoint);
+        long third = Math.Max(options.Memory, 1L << 20) / 3;
+        _active = new Delta(third);
+        _spare = new Delta(third);
+        _reader = new IndexReader(_rocks, new IndexView(_active, null), third);
+    }
+
     /// <summary>Opens the index in a local directory, which is created when missing.</summary>
     /// <exception cref="StoreDamagedException">RocksDB cannot be opened; the message says what to do.</exception>
-    public static StoreIndex Open(string directory, IndexOptions options) => throw new NotSupportedException(directory + options);
+    public static StoreIndex Open(string directory, IndexOptions options) => new(directory, options);
 
     /// <summary>What the last durable checkpoint's <see cref="Freeze"/> was given; empty when there is none. As of opening.</summary>
-    public ReadOnlyMemory<byte> CheckpointState => throw new NotSupportedException();
+    public ReadOnlyMemory<byte> CheckpointState { get; }
 
     /// <summary>All volume records of the last durable checkpoint, by id. As of opening.</summary>
-    public IReadOnlyList<(uint Id, byte[] Record)> VolumeRecords => throw new NotSupportedException();
+    public IReadOnlyList<(uint Id, byte[] Record)> VolumeRecords { get; }
 
     /// <summary>All root records of the last durable checkpoint, by key in byte order. As of opening.</summary>
-    public IReadOnlyList<(byte[] Key, byte[] Value)> RootRecords => throw new NotSupportedException();
+    public IReadOnlyList<(byte[] Key, byte[] Value)> RootRecords { get; }
 
     /// <summary>Looks up many chunks; the default location stands for "no such chunk". Exact.</summary>
-    public void FindChunks(ReadOnlySpan<ChunkHash> hashes, Span<ChunkLocation> locations) => throw new NotSupportedException();
+    public void FindChunks(ReadOnlySpan<ChunkHash> hashes, Span<ChunkLocation> locations) => _reader.FindChunks(hashes, locations);
 
     /// <summary>Reads consecutive chunks of a volume's map, from <paramref name="firstChunk"/> on; holes are default entries.</summary>
-    public void ReadMap(uint volume, ulong firstChunk, Span<MapEntry> entries) => throw new NotSupportedException();
+    public void ReadMap(uint volume, ulong firstChunk, Span<MapEntry> entries) => _reader.ReadMap(volume, firstChunk, entries);
 
     /// <summary>Reads scattered chunks of a volume's map, in any order; holes are default entries.</summary>
-    public void ReadMap(uint volume, ReadOnlySpan<ulong> chunks, Span<MapEntry> entries) => throw new NotSupportedException();
+    public void ReadMap(uint volume, ReadOnlySpan<ulong> chunks, Span<MapEntry> entries) => _reader.ReadMap(volume, chunks, entries);
 
     /// <summary>Adds a chunk, or says that it lies elsewhere now.</summary>
-    public void AddChunk(in ChunkHash hash, in ChunkLocation location) => throw new NotSupportedException();
+    public void AddChunk(in ChunkHash hash, in ChunkLocation location) => _active.SetChunk(in hash, in location);
 
     /// <summary>Forgets a chunk (its pack goes away); look-ups answer "no such chunk" at once.</summary>
-    public void RemoveChunk(in ChunkHash hash) => throw new NotSupportedException();
+    public void RemoveChunk(in ChunkHash hash) => _active.SetChunk(in hash, default);
 
     /// <summary>Sets what one chunk of a volume holds; a hole is allowed.</summary>
-    public void SetEntry(uint volume, ulong chunk, in MapEntry entry) => throw new NotSupportedException();
+    public void SetEntry(uint volume, ulong chunk, in MapEntry entry) => _active.SetEntry(volume, chunk, in entry);
 
     /// <summary>Sets what consecutive chunks of a volume hold; cheaper than one by one.</summary>
-    public void SetEntries(uint volume, ulong firstChunk, ReadOnlySpan<MapEntry> entries) => throw new NotSupportedException();
+    public void SetEntries(uint volume, ulong firstChunk, ReadOnlySpan<MapEntry> entries) =>
+        _active.SetEntries(volume, firstChunk, entries);
 
-    /// <summary>Makes holes of any number of consecutive chunks, up to the whole volume.</summary>
-    public void ZeroRange(uint volume, ulong firstChunk, ulong count) => throw new NotSupportedException();
+    /// <summary>Makes holes of any number of consecutive chunks, up to the whole volume; nothing beyond chunk 2^64 - 2 exists.</summary>
+    public void ZeroRange(uint volume, ulong firstChunk, ulong count) =>
+        _active.Zero(volume, firstChunk, count > ulong.MaxValue - firstChunk ? ulong.MaxValue : firstChunk + count);
 
     /// <summary>Creates or replaces a volume's record. Opaque bytes.</summary>
-    public void PutVolume(uint id, ReadOnlySpan<byte> record) => throw new NotSupportedException();
+    public void PutVolume(uint id, ReadOnlySpan<byte> record) => _active.Volumes[id] = record.ToArray();
 
     /// <summary>Deletes a volume's record and all its map.</summary>
-    public void DeleteVolume(uint id) => throw new NotSupportedException();
+    public void DeleteVolume(uint id)
+    {
+        _active.Volumes[id] = null;
+        _active.Zero(id, 0, ulong.MaxValue);
+    }
 
     /// <summary>Creates or replaces a root record. Opaque bytes.</summary>
-    public void PutRoot(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => throw new NotSupportedException();
+    public void PutRoot(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => _active.Roots[key.ToArray()] = value.ToArray();
 
     /// <summary>Deletes a root record.</summary>
-    public void DeleteRoot(ReadOnlySpan<byte> key) => throw new NotSupportedException();
+    public void DeleteRoot(ReadOnlySpan<byte> key) => _active.Roots[key.ToArray()] = null;
 
-    /// <summary>Whether the active delta is nearly full: call <see cref="Freeze"/> before many more changes.</summary>
-    public bool IsFull => throw new NotSupportedException();
+    /// <summary>Says that a pack no longer exists: nothing counts as stored in it.</summary>
+    public void RemovePack(uint pack) => _active.RemovePack(pack);
 
-    /// <summary>Changes (chunks added, or entries set) that still fit when <see cref="IsFull"/> turns true.</summary>
-    public int Headroom => throw new NotSupportedException();
-
-    /// <summary>Whether <see cref="Freeze"/> is possible: no frozen delta is pending.</summary>
-    public bool CanFreeze => throw new NotSupportedException();
-
-    /// <summary>Freezes the active delta together with the state that it leads to, and starts a fresh one. Takes microseconds.</summary>
-    public void Freeze(ReadOnlySpan<byte> checkpointState) => throw new NotSupportedException();
+    /// <summary>Whether the active delta is nearly full: call <see cref="Freeze"/> before <see cref="Headroom"/> more changes.</summary>
+    public bool IsFull => _active.IsFull;
 
     /// <summary>
-    /// Writes the frozen delta to RocksDB. Durable on return. The log must be durable up to the frozen state before. After an
-    /// exception the frozen delta is still pending and the call can be repeated.
+    /// Changes that still fit when <see cref="IsFull"/> turns true: chunks added, or entries set. A zero range counts as up to 64
+    /// entries. Whoever makes more without a freeze gets an <see cref="InvalidOperationException"/>.
     /// </summary>
-    public void WriteFrozen() => throw new NotSupportedException();
+    public int Headroom => Math.Min(_active.Chunks.Headroom, _active.Map.Headroom);
+
+    /// <summary>Whether <see cref="Freeze"/> is possible: no frozen delta is pending.</summary>
+    public bool CanFreeze => Volatile.Read(ref _spare) is not null;
+
+    /// <summary>Freezes the active delta together with the state that it leads to, and starts a fresh one. Takes microseconds.</summary>
+    /// <exception cref="InvalidOperationException">A frozen delta is pending.</exception>
+    public void Freeze(ReadOnlySpan<byte> checkpointState)
+    {
+        var next = Volatile.Read(ref _spare) ?? throw new InvalidOperationException("the frozen delta has not been written yet");
+        var frozen = _active;
+        frozen.State = checkpointState.ToArray();
+        _spare = null;
+        _active = next;
+        _viewBeforeFreeze = _reader.ReplaceView(new IndexView(next, frozen));
+    }
+
+    /// <summary>
+    /// Writes the frozen delta, if there is one, to RocksDB. Durable on return. The log must be durable up to the frozen state
+    /// before. After an exception the frozen delta is still pending and the call can be repeated.
+    /// </summary>
+    public void WriteFrozen()
+    {
+        var view = _reader.CurrentView;
+        if (view.Frozen is not { } frozen)
+        {
+            return;
+        }
+
+        _checkpoint.Write(frozen);
+        _failPoint?.Invoke(CheckpointStep.UpdateCaches);
+        _reader.UpdateCaches(frozen);
+        _failPoint?.Invoke(CheckpointStep.Release);
+        _reader.ReplaceView(new IndexView(view.Active, null)).WaitForReaders();
+        _viewBeforeFreeze?.WaitForReaders();
+        _viewBeforeFreeze = null;
+        frozen.Clear();
+        Volatile.Write(ref _spare, frozen);
+    }
 
     /// <summary>What each pack holds and how much of it is referred to, as of the last checkpoint. A copy.</summary>
-    public IReadOnlyDictionary<uint, PackUsage> GetPackUsage() => throw new NotSupportedException();
+    public IReadOnlyDictionary<uint, PackUsage> GetPackUsage() => _ledger.GetPackUsage();
 
     /// <summary>Chunks of a volume that are not holes, as of the last checkpoint.</summary>
-    public long GetMappedChunks(uint volume) => throw new NotSupportedException();
+    public long GetMappedChunks(uint volume) => _ledger.GetMappedChunks(volume);
 
-    /// <summary>Closes RocksDB and frees memory, writing nothing. No other call may be running or follow.</summary>
+    /// <summary>Closes RocksDB and frees memory, writing nothing. No change or checkpoint may be running; look-ups fail from now on.</summary>
     public void Dispose()
     {
+        if (_reader.Close() is not { } view)
+        {
+            return;
+        }
+
+        _viewBeforeFreeze?.WaitForReaders();
+        view.Active.Dispose();
+        view.Frozen?.Dispose();
+        _spare?.Dispose();
+        _reader.Dispose();
+        _rocks.Dispose();
+        _database.Dispose();
+    }
+
+    private void CheckFormat()
+    {
+        byte[]? version = _rocks.Get(_database.Checkpoint, IndexKeys.FormatKey);
+        if (version is null)
+        {
+            return;
+        }
+
+        if (version.Length != sizeof(uint))
+        {
+            throw IndexKeys.Damaged("the version of the index", version);
+        }
+
+        uint found = BinaryPrimitives.ReadUInt32LittleEndian(version);
+        if (found != IndexKeys.FormatVersion)
+        {
+            throw new StoreFormatException(
+                $"index in {_database.Path}: format {found} was found, {IndexKeys.FormatVersion} is known; use the program that wrote it, or "
+                + "delete this directory: the index is rebuilt from the packs");
+        }
     }
 }

@@ -1,0 +1,209 @@
+using System.Runtime.InteropServices;
+using Voe.Store.Hashing;
+
+namespace Voe.Store.Index;
+
+/// <summary>
+/// The changes of one generation: between one <see cref="StoreIndex.Freeze"/> and the next. One writer, readers without
+/// locks; once frozen it no longer changes.
+/// </summary>
+/// <remarks>
+/// For the map, the table wins over the zero ranges: a range that is added makes holes of the table's entries inside it, and
+/// an entry that is set later is in the table.
+/// </remarks>
+internal sealed class Delta : IDisposable
+{
+    /// <summary>Ranges up to this many chunks become entries of the table; longer ones are kept as ranges.</summary>
+    public const int LongestRangeInTable = 64;
+
+    /// <summary>From how many zero ranges on the delta counts as full. Adding one copies them all.</summary>
+    public const int FullRangeCount = 2048;
+
+    // By the low bits of the volume's id: whether the table may have an entry of it. Spares most zero ranges a search.
+    private readonly bool[] _volumesSeen = new bool[256];
+    private readonly Dictionary<uint, (long Chunks, long Bytes)> _stored = [];
+    private ZeroRanges _zeroRanges = ZeroRanges.Empty;
+    private uint _storedPack;
+    private long _storedChunks;
+    private long _storedBytes;
+
+    /// <summary>A delta whose two tables take at most <paramref name="memory"/> bytes.</summary>
+    public Delta(long memory)
+    {
+        Chunks = new SlotTable<ChunkKey>(memory / 2);
+        Map = new SlotTable<MapKey>(memory / 2);
+    }
+
+    /// <summary>Chunks added (or moved), and removed ones with the default location.</summary>
+    public SlotTable<ChunkKey> Chunks { get; }
+
+    /// <summary>Entries set, holes among them.</summary>
+    public SlotTable<MapKey> Map { get; }
+
+    /// <summary>Ranges that became holes; entries of <see cref="Map"/> are newer.</summary>
+    public ZeroRanges ZeroRanges => Volatile.Read(ref _zeroRanges);
+
+    /// <summary>Volume records that were put, and with null deleted. The writer alone, then the checkpoint.</summary>
+    public Dictionary<uint, byte[]?> Volumes { get; } = [];
+
+    /// <summary>Root records that were put, and with null deleted. The writer alone, then the checkpoint.</summary>
+    public Dictionary<byte[], byte[]?> Roots { get; } = new(ByteArrayComparer.Instance);
+
+    /// <summary>Packs that no longer exist. The writer alone, then the checkpoint.</summary>
+    public HashSet<uint> RemovedPacks { get; } = [];
+
+    /// <summary>The state that these changes lead to; set when frozen.</summary>
+    public byte[] State { get; set; } = [];
+
+    /// <summary>How far the checkpoint of this delta has come. The checkpoint alone.</summary>
+    public CheckpointProgress Progress { get; set; }
+
+    /// <summary>Whether it is time to freeze.</summary>
+    public bool IsFull => Chunks.Count >= Chunks.FullCount || Map.Count >= Map.FullCount || ZeroRanges.Count >= FullRangeCount;
+
+    /// <summary>Adds or moves a chunk, or with the default location removes it.</summary>
+    public void SetChunk(in ChunkHash hash, in ChunkLocation location)
+    {
+        Chunks.Set(new ChunkKey(hash), new MapEntry(hash, location));
+        if (location.PackId != _storedPack)
+        {
+            CountStored();
+            _storedPack = location.PackId;
+        }
+
+        _storedChunks++;
+        _storedBytes += location.StoredLength;
+    }
+
+    /// <summary>Sets an entry.</summary>
+    public void SetEntry(uint volume, ulong chunk, in MapEntry entry)
+    {
+        if (!entry.IsHole && entry.Location.IsNone)
+        {
+            throw new ArgumentException($"volume {volume}, chunk {chunk}: chunk {entry.Hash} without a location", nameof(entry));
+        }
+
+        _volumesSeen[volume & 0xFF] = true;
+        Map.Set(new MapKey(volume, chunk), entry.IsHole ? default : entry);
+    }
+
+    /// <summary>Sets consecutive entries.</summary>
+    public void SetEntries(uint volume, ulong firstChunk, ReadOnlySpan<MapEntry> entries)
+    {
+        for (int i = 0; i < entries.Length; i++)
+        {
+            SetEntry(volume, firstChunk + (ulong)i, in entries[i]);
+        }
+    }
+
+    /// <summary>Makes holes of the chunks <c>[first, end)</c>.</summary>
+    public unsafe void Zero(uint volume, ulong first, ulong end)
+    {
+        if (end - first <= LongestRangeInTable)
+        {
+            for (ulong chunk = first; chunk < end; chunk++)
+            {
+                SetEntry(volume, chunk, default);
+            }
+
+            return;
+        }
+
+        // First the range, then the entries: a chunk of the range that is in neither place reads as a hole from here on.
+        Volatile.Write(ref _zeroRanges, _zeroRanges.Add(volume, first, end));
+        if (!_volumesSeen[volume & 0xFF])
+        {
+            return;
+        }
+
+        if (end - first <= (ulong)Map.Count)
+        {
+            for (ulong chunk = first; chunk < end; chunk++)
+            {
+                var key = new MapKey(volume, chunk);
+                if (Map.TryGet(in key, key.TableHash, out var entry) && !entry.IsHole)
+                {
+                    Map.Set(in key, default);
+                }
+            }
+
+            return;
+        }
+
+        var slots = new nint[Map.Count];
+        foreach (nint slot in slots.AsSpan(0, Map.CopySlots(slots)))
+        {
+            var key = MapKey.ReadFrom((IndexSlot*)slot);
+            if (key.Volume == volume && key.Chunk - first < end - first)
+            {
+                Map.Set(in key, default);
+            }
+        }
+    }
+
+    /// <summary>A pack no longer exists: what was added to it in this generation does not count either.</summary>
+    public void RemovePack(uint pack)
+    {
+        CountStored();
+        _stored.Remove(pack);
+        RemovedPacks.Add(pack);
+    }
+
+    /// <summary>What was added to each pack. When frozen.</summary>
+    public IReadOnlyDictionary<uint, (long Chunks, long Bytes)> GetStored()
+    {
+        CountStored();
+        return _stored;
+    }
+
+    /// <summary>Makes the delta empty. No reader may be inside.</summary>
+    public void Clear()
+    {
+        Chunks.Clear();
+        Map.Clear();
+        Volatile.Write(ref _zeroRanges, ZeroRanges.Empty);
+        Volumes.Clear();
+        Roots.Clear();
+        RemovedPacks.Clear();
+        _stored.Clear();
+        (_storedPack, _storedChunks, _storedBytes) = (0, 0, 0);
+        Array.Clear(_volumesSeen);
+        State = [];
+        Progress = CheckpointProgress.Frozen;
+    }
+
+    /// <summary>Frees the memory. No reader may be inside.</summary>
+    public void Dispose()
+    {
+        Chunks.Dispose();
+        Map.Dispose();
+    }
+
+    // Chunks come in runs of one pack, so their sums are kept aside and reach the dictionary once a run.
+    private void CountStored()
+    {
+        if (_storedPack != 0 && _storedChunks != 0)
+        {
+            ref var sum = ref CollectionsMarshal.GetValueRefOrAddDefault(_stored, _storedPack, out _);
+            sum = (sum.Chunks + _storedChunks, sum.Bytes + _storedBytes);
+        }
+
+        (_storedChunks, _storedBytes) = (0, 0);
+    }
+}
+
+/// <summary>How far the checkpoint of a frozen delta has come: what need not be done again after an error.</summary>
+internal enum CheckpointProgress
+{
+    /// <summary>Nothing is written.</summary>
+    Frozen,
+
+    /// <summary>Its chunks are in RocksDB, durable.</summary>
+    ChunksIngested,
+
+    /// <summary>Everything is in RocksDB, the rest not yet durable.</summary>
+    RowsWritten,
+
+    /// <summary>Everything is durable.</summary>
+    Durable,
+}

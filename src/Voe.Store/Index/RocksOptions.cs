@@ -1,0 +1,130 @@
+using RocksDbSharp;
+
+namespace Voe.Store.Index;
+
+/// <summary>RocksDB's options, with the reasons for them. Owns the native objects; the database must be closed first.</summary>
+internal sealed class RocksOptions : IDisposable
+{
+    private const int NoCompression = 0;
+    private const int WarnLevel = 2;
+    private const int BinarySearchAndHash = 1;
+    private const int TwoLevelIndexSearch = 2;
+    private const int PinAll = 3;
+    private const long MemtableSize = 256 << 20;
+    private const long SmallMemtableSize = 64 << 20;
+    private readonly Native _native = Native.Instance;
+    private readonly nint _cache;
+
+    /// <summary>Options for a block cache of that many bytes.</summary>
+    public RocksOptions(long cacheMemory)
+    {
+        // The clock cache takes no lock on a hit. Index and filter blocks live in it too, so that memory does not grow with the store.
+        _cache = _native.rocksdb_cache_create_hyper_clock((nuint)cacheMemory, 0);
+        Database = CreateDatabaseOptions();
+        Chunks = CreateFamilyOptions(filterBits: 10, isPointLookups: true, MemtableSize);
+        Volumes = CreateFamilyOptions(filterBits: 10, isPointLookups: false, MemtableSize);
+        Small = CreateFamilyOptions(filterBits: 0, isPointLookups: false, SmallMemtableSize);
+    }
+
+    /// <summary>Options of the database.</summary>
+    public nint Database { get; }
+
+    /// <summary>Options of the chunks' column family.</summary>
+    public nint Chunks { get; }
+
+    /// <summary>Options of the maps' column family.</summary>
+    public nint Volumes { get; }
+
+    /// <summary>Options of the other column families.</summary>
+    public nint Small { get; }
+
+    /// <summary>Frees the native objects.</summary>
+    public void Dispose()
+    {
+        _native.rocksdb_options_destroy(Database);
+        _native.rocksdb_options_destroy(Chunks);
+        _native.rocksdb_options_destroy(Volumes);
+        _native.rocksdb_options_destroy(Small);
+        _native.rocksdb_cache_destroy(_cache);
+    }
+
+    private nint CreateDatabaseOptions()
+    {
+        nint options = _native.rocksdb_options_create();
+        _native.rocksdb_options_set_create_if_missing(options, 1);
+        _native.rocksdb_options_set_create_missing_column_families(options, 1);
+
+        // A checkpoint is one write, and one flush of all column families: it is there as a whole or not at all.
+        _native.rocksdb_options_set_atomic_flush(options, 1);
+        _native.rocksdb_options_set_avoid_flush_during_shutdown(options, 1);
+        _native.rocksdb_options_set_max_background_jobs(options, 2);
+        _native.rocksdb_options_set_max_subcompactions(options, 1);
+        _native.rocksdb_options_set_max_open_files(options, 512);
+
+        // Compaction output reaches the disk steadily, not in one burst that a flush of the log has to wait for.
+        _native.rocksdb_options_set_bytes_per_sync(options, (ulong)(1 << 20));
+        _native.rocksdb_options_set_info_log_level(options, WarnLevel);
+        _native.rocksdb_options_set_keep_log_file_num(options, (nuint)2);
+        _native.rocksdb_options_set_max_log_file_size(options, (nuint)(1 << 20));
+        _native.rocksdb_options_set_stats_dump_period_sec(options, 0);
+        _native.rocksdb_options_set_stats_persist_period_sec(options, 0);
+        _native.rocksdb_options_set_max_manifest_file_size(options, (nuint)(8 << 20));
+
+        // Opening takes time in proportion to files otherwise (P7).
+        _native.rocksdb_options_set_skip_stats_update_on_db_open(options, 1);
+        return options;
+    }
+
+    private nint CreateFamilyOptions(int filterBits, bool isPointLookups, long memtableSize)
+    {
+        nint options = _native.rocksdb_options_create();
+        nint table = CreateTableOptions(filterBits, isPointLookups);
+        _native.rocksdb_options_set_block_based_table_factory(options, table);
+        _native.rocksdb_block_based_options_destroy(table);
+
+        // Hashes do not compress, and a row is a hash for the most part.
+        _native.rocksdb_options_set_compression(options, NoCompression);
+
+        // Never reached: a checkpoint is bounded by the delta, and is flushed at once.
+        _native.rocksdb_options_set_write_buffer_size(options, (nuint)memtableSize);
+        _native.rocksdb_options_set_arena_block_size(options, (nuint)(isPointLookups ? 1 << 20 : 256 << 10));
+        _native.rocksdb_options_set_max_write_buffer_number(options, 3);
+        _native.rocksdb_options_set_level0_file_num_compaction_trigger(options, 4);
+
+        // A checkpoint that waits for compaction is better than one that fails, and reads slow down with each file.
+        _native.rocksdb_options_set_level0_slowdown_writes_trigger(options, 32);
+        _native.rocksdb_options_set_level0_stop_writes_trigger(options, 48);
+        _native.rocksdb_options_set_max_bytes_for_level_base(options, 256UL << 20);
+        _native.rocksdb_options_set_target_file_size_base(options, 64UL << 20);
+        return options;
+    }
+
+    private nint CreateTableOptions(int filterBits, bool isPointLookups)
+    {
+        nint table = _native.rocksdb_block_based_options_create();
+        _native.rocksdb_block_based_options_set_block_cache(table, _cache);
+        _native.rocksdb_block_based_options_set_format_version(table, 6);
+        _native.rocksdb_block_based_options_set_block_size(table, (nuint)4096);
+        _native.rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+        _native.rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table, 1);
+        _native.rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
+
+        // Index and filter in parts: what is not used need not be in memory, however large the files are.
+        _native.rocksdb_block_based_options_set_index_type(table, TwoLevelIndexSearch);
+        _native.rocksdb_block_based_options_set_partition_filters(table, 1);
+        _native.rocksdb_block_based_options_set_pin_top_level_index_and_filter(table, 1);
+        _native.rocksdb_block_based_options_set_top_level_index_pinning_tier(table, PinAll);
+        if (filterBits > 0)
+        {
+            _native.rocksdb_block_based_options_set_filter_policy(table, _native.rocksdb_filterpolicy_create_bloom_full(filterBits));
+        }
+
+        if (isPointLookups)
+        {
+            _native.rocksdb_block_based_options_set_data_block_index_type(table, BinarySearchAndHash);
+            _native.rocksdb_block_based_options_set_data_block_hash_ratio(table, 0.75);
+        }
+
+        return table;
+    }
+}
