@@ -78,7 +78,7 @@ internal sealed class CatalogBatch : BatchBody
 internal sealed class ZeroBatch(StoreIndex index, VolumeState volume, ulong first, ulong count) : BatchBody
 {
     /// <inheritdoc/>
-    public override int EntryCount => 64;
+    public override int EntryCount => Delta.LongestRangeInTable;
 
     /// <summary>Fills the record table; call once before appending.</summary>
     public ZeroBatch Build()
