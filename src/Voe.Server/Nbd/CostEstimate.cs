@@ -1,0 +1,33 @@
+using System.Diagnostics;
+
+namespace Voe.Server.Nbd;
+
+/// <summary>
+/// Guesses from the last groups of one kind how long the next one will take: to tell what is quick (memory, page cache)
+/// from what is worth handing the reader role over for (disk, compression). Threads may race on it; a lost sample does
+/// no harm.
+/// </summary>
+internal sealed class CostEstimate
+{
+    // A hand-over costs some microseconds on both threads and pays when the work is much longer.
+    private const double LongMicroseconds = 150;
+    private const double Weight = 1.0 / 8;
+    private const int UnitSize = 4096;
+
+    private static readonly double MicrosecondsPerTick = 1e6 / Stopwatch.Frequency;
+
+    private double _microsecondsPerUnit;
+
+    /// <summary>Whether that many requests with that many bytes will probably take long.</summary>
+    public bool IsLong(int count, long length) => Units(count, length) * Volatile.Read(ref _microsecondsPerUnit) > LongMicroseconds;
+
+    /// <summary>Learns from a group that began at the timestamp <paramref name="start"/> and is done now.</summary>
+    public void Record(int count, long length, long start)
+    {
+        double sample = (Stopwatch.GetTimestamp() - start) * MicrosecondsPerTick / Units(count, length);
+        double old = Volatile.Read(ref _microsecondsPerUnit);
+        Volatile.Write(ref _microsecondsPerUnit, old + ((sample - old) * Weight));
+    }
+
+    private static double Units(int count, long length) => count + ((double)length / UnitSize);
+}

@@ -1,0 +1,245 @@
+using Microsoft.Extensions.Logging;
+using Voe.Server.Exports;
+
+namespace Voe.Server.Nbd;
+
+/// <summary>
+/// One client: its handshake, its transmission phase, its threads.
+/// </summary>
+/// <remarks>
+/// <para>The threads ("workers") of a connection share its socket. One of them holds the reader role: it receives a group
+/// of requests and handles it, and while that is quick, keeps the role, so that a request crosses no thread. Before
+/// something that may take long it hands the role to another worker, which is started if none waits, and then does the
+/// slow work itself and sends the reply itself. So a slow flush stalls nothing that comes after it, a flush at depth 1
+/// waits for no other thread, and flushes of several workers meet in the device, where one sync serves them all.</para>
+/// <para>Replies are sent under <c>_sendGate</c>, whole ones. It is held across the send, on purpose: it is what keeps
+/// the replies of two workers apart, and only threads of this connection wait for it.</para>
+/// <para>The connection ends when the role holder sees the end of the stream, or when a send fails; the last worker to
+/// leave closes the socket, so that requests in flight are finished and replied to first.</para>
+/// </remarks>
+internal sealed class NbdConnection
+{
+    // A worker that found no role for that long leaves; its start costs about 100 us.
+    private const int IdleWorkerMs = 10_000;
+    private const int WorkerStackSize = 512 << 10;
+
+    private readonly NbdSocket _socket;
+    private readonly NbdResources _resources;
+    private readonly Action<NbdConnection> _ended;
+    private readonly Lock _sendGate = new();
+    private readonly object _roleGate = new();
+
+    // Guarded by _roleGate. The role is held at first, by the thread that does the handshake.
+    private bool _isRoleFree;
+    private bool _isClosing;
+    private int _workerCount = 1;
+    private int _waitingCount;
+    private bool _isStopping;
+    private NbdReceiver? _receiver;
+
+    /// <summary>A connection over a socket that it owns from now on.</summary>
+    /// <param name="socket">The connected socket.</param>
+    /// <param name="resources">What all connections share.</param>
+    /// <param name="peer">Who the client is, for messages.</param>
+    /// <param name="ended">Called once, when the socket is closed and all threads but the calling one have left.</param>
+    public NbdConnection(NbdSocket socket, NbdResources resources, string peer, Action<NbdConnection> ended)
+    {
+        _socket = socket;
+        _resources = resources;
+        _ended = ended;
+        Peer = peer;
+        Failures = new FailureLog(resources.Logger, resources.Time, peer);
+    }
+
+    /// <summary>Who the client is, for messages.</summary>
+    public string Peer { get; }
+
+    /// <summary>The export that the client chose. Only after the handshake.</summary>
+    public Export Export { get; private set; } = null!;
+
+    /// <summary>What the reader role receives with. Only after the handshake, only for the role's holder.</summary>
+    public NbdReceiver Receiver => _receiver!;
+
+    /// <summary>Where failed requests are reported.</summary>
+    public FailureLog Failures { get; }
+
+    /// <summary>How long reads take.</summary>
+    public CostEstimate ReadCost { get; } = new();
+
+    /// <summary>How long writes take.</summary>
+    public CostEstimate WriteCost { get; } = new();
+
+    /// <summary>Starts the first worker, which does the handshake.</summary>
+    public void Start() => StartThread(RunFirstWorker);
+
+    /// <summary>
+    /// Asks the connection to end: it takes no further requests, finishes and answers those in flight, and closes.
+    /// </summary>
+    public void Stop()
+    {
+        lock (_roleGate)
+        {
+            _isStopping = true;
+            if (_receiver is not null)
+            {
+                _receiver.Stop();
+                return;
+            }
+        }
+
+        _socket.Abort();
+    }
+
+    /// <summary>Ends the connection at once; replies that are not sent yet are lost.</summary>
+    public void Abort() => _socket.Abort();
+
+    /// <summary>Sends bytes that are whole replies; when that fails, the connection ends.</summary>
+    public void Send(ReadOnlySpan<byte> replies)
+    {
+        bool isSent;
+        lock (_sendGate)
+        {
+            isSent = _socket.Send(replies);
+        }
+
+        if (!isSent)
+        {
+            Close();
+            _socket.Abort();
+        }
+    }
+
+    /// <summary>Waits for the reader role; false when the worker is to leave.</summary>
+    public bool TakeRole()
+    {
+        lock (_roleGate)
+        {
+            while (!_isRoleFree && !_isClosing)
+            {
+                _waitingCount++;
+                bool isPulsed = Monitor.Wait(_roleGate, IdleWorkerMs);
+                _waitingCount--;
+                if (!isPulsed && !_isRoleFree)
+                {
+                    return false;
+                }
+            }
+
+            _isRoleFree = false;
+            return !_isClosing;
+        }
+    }
+
+    /// <summary>
+    /// Gives the reader role, which the caller holds, to a waiting worker or a new one. When all workers are busy, the
+    /// first that is done takes it.
+    /// </summary>
+    public void HandOverRole()
+    {
+        lock (_roleGate)
+        {
+            _isRoleFree = true;
+            if (_waitingCount > 0)
+            {
+                Monitor.Pulse(_roleGate);
+                return;
+            }
+
+            if (_isClosing || _workerCount >= _resources.Limits.MaxWorkersPerConnection || !_resources.TryAddExtraWorker())
+            {
+                return;
+            }
+
+            _workerCount++;
+        }
+
+        StartThread(RunExtraWorker);
+    }
+
+    /// <summary>No worker takes the role any more; those that wait leave.</summary>
+    public void Close()
+    {
+        lock (_roleGate)
+        {
+            _isClosing = true;
+            Monitor.PulseAll(_roleGate);
+        }
+    }
+
+    private void StartThread(ThreadStart run) =>
+        new Thread(run, WorkerStackSize) { IsBackground = true, Name = "nbd" }.Start();
+
+    private void RunFirstWorker()
+    {
+        try
+        {
+            Export? export = new NbdNegotiation(_socket, _resources, Peer).Run();
+            if (export is not null && TryBeginTransmission(export))
+            {
+                _resources.Logger.LogInformation("nbd: {Peer} uses \"{Export}\"", Peer, export.Name);
+                new NbdWorker(this, _resources).Run(holdsRole: true);
+            }
+        }
+#pragma warning disable CA1031 // The top of a thread: whatever is wrong with this connection, the server lives on.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            Fail(failure);
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    private void RunExtraWorker()
+    {
+        try
+        {
+            new NbdWorker(this, _resources).Run(holdsRole: false);
+        }
+#pragma warning disable CA1031 // As above.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            Fail(failure);
+        }
+        finally
+        {
+            _resources.RemoveExtraWorker();
+            Leave();
+        }
+    }
+
+    private bool TryBeginTransmission(Export export)
+    {
+        lock (_roleGate)
+        {
+            Export = export;
+            _receiver = new NbdReceiver(_socket, _resources.ReceiveBuffers, export.Device);
+            return !_isStopping;
+        }
+    }
+
+    private void Fail(Exception failure)
+    {
+        _resources.Logger.LogCritical(failure, "nbd: {Peer}: closed for an error that should not be", Peer);
+        Close();
+        _socket.Abort();
+    }
+
+    private void Leave()
+    {
+        lock (_roleGate)
+        {
+            if (--_workerCount > 0)
+            {
+                return;
+            }
+        }
+
+        _receiver?.ReleaseBuffer();
+        _socket.Dispose();
+        _ended(this);
+    }
+}

@@ -1,0 +1,215 @@
+using Microsoft.Extensions.Logging;
+using Voe.Server.Exports;
+
+namespace Voe.Server.Nbd;
+
+/// <summary>
+/// The handshake of one connection: fixed newstyle, up to the choice of an export. It has a time limit as a whole, and
+/// a limit on each option's length before anything is allocated for it.
+/// </summary>
+internal sealed class NbdNegotiation
+{
+    // The name and the list of facts of INFO and GO, with room to spare.
+    private const int MaxOptionLength = 16 << 10;
+
+    // Data of an option that is refused is read and dropped, up to this length; what claims more is no client.
+    private const int MaxDroppedLength = 1 << 20;
+
+    private readonly NbdSocket _socket;
+    private readonly NbdResources _resources;
+    private readonly string _peer;
+    private readonly long _deadline;
+    private NbdHandshakeFlags _clientFlags;
+
+    /// <summary>A handshake whose time begins now.</summary>
+    public NbdNegotiation(NbdSocket socket, NbdResources resources, string peer)
+    {
+        _socket = socket;
+        _resources = resources;
+        _peer = peer;
+        _deadline = resources.Time.GetTimestamp()
+            + (long)(resources.Limits.HandshakeTime.TotalSeconds * resources.Time.TimestampFrequency);
+    }
+
+    /// <summary>What follows an option.</summary>
+    private enum Next
+    {
+        Option,
+        Transmission,
+        End,
+    }
+
+    /// <summary>Speaks with the client until it has chosen; null when the connection is to be closed.</summary>
+    public Export? Run()
+    {
+        Span<byte> flags = stackalloc byte[NbdHandshake.ClientFlagsSize];
+        if (!Send(NbdHandshake.Greeting()) || !_socket.ReceiveExactly(flags, _deadline))
+        {
+            return Refuse("no client flags came in time");
+        }
+
+        if (!NbdHandshake.TryReadClientFlags(flags, out _clientFlags))
+        {
+            return Refuse("it set client flags that this server did not offer");
+        }
+
+        Span<byte> header = stackalloc byte[NbdHandshake.OptionHeaderSize];
+        Export? chosen = null;
+        Next next = Next.Option;
+        while (next == Next.Option)
+        {
+            if (!_socket.ReceiveExactly(header, _deadline))
+            {
+                return Refuse("it left, or did not choose an export in time");
+            }
+
+            if (!NbdHandshake.TryReadOptionHeader(header, out NbdOption option, out uint length) || length > MaxDroppedLength)
+            {
+                return Refuse("it sent something that is no option");
+            }
+
+            next = AnswerOption(option, (int)length, out chosen);
+        }
+
+        return next == Next.Transmission ? chosen : null;
+    }
+
+    private Next AnswerOption(NbdOption option, int length, out Export? chosen)
+    {
+        chosen = null;
+        bool isKnown = option is NbdOption.ExportName or NbdOption.Abort or NbdOption.List or NbdOption.Info or NbdOption.Go;
+        if (!isKnown || length > MaxOptionLength)
+        {
+            if (!Drop(length) || option == NbdOption.ExportName)
+            {
+                return Next.End;
+            }
+
+            return isKnown
+                ? Reply(NbdHandshake.OptionError(option, NbdOptionReplyType.ErrorTooBig, $"at most {MaxOptionLength} bytes"))
+                : Reply(NbdHandshake.OptionError(option, NbdOptionReplyType.ErrorUnsupported, $"this server does not know option {(uint)option}"));
+        }
+
+        byte[] data = new byte[length];
+        if (!_socket.ReceiveExactly(data, _deadline))
+        {
+            return Next.End;
+        }
+
+        switch (option)
+        {
+            case NbdOption.ExportName:
+                return AnswerExportName(data, out chosen);
+            case NbdOption.Abort:
+                Reply(NbdHandshake.OptionReply(option, NbdOptionReplyType.Ack));
+                return Next.End;
+            case NbdOption.List:
+                return AnswerList(data);
+            default:
+                return AnswerInfo(option, data, out chosen);
+        }
+    }
+
+    private Next AnswerExportName(byte[] data, out Export? chosen)
+    {
+        chosen = null;
+        if (!NbdHandshake.TryReadName(data, out string name) || !_resources.Exports.TryFind(name, out chosen))
+        {
+            // There is no way to say no here but to hang up.
+            Refuse($"it asked for an export that does not exist: \"{Printable(name)}\"");
+            return Next.End;
+        }
+
+        bool withZeroes = (_clientFlags & NbdHandshakeFlags.NoZeroes) == NbdHandshakeFlags.None;
+        return Send(NbdHandshake.ExportNameAnswer(chosen, withZeroes)) ? Next.Transmission : Next.End;
+    }
+
+    private Next AnswerList(byte[] data)
+    {
+        if (data.Length > 0)
+        {
+            return Reply(NbdHandshake.OptionError(NbdOption.List, NbdOptionReplyType.ErrorInvalid, "LIST has no data"));
+        }
+
+        foreach (Export export in _resources.Exports.All)
+        {
+            if (!Send(NbdHandshake.OptionReply(NbdOption.List, NbdOptionReplyType.Server, NbdHandshake.ServerData(export))))
+            {
+                return Next.End;
+            }
+        }
+
+        return Reply(NbdHandshake.OptionReply(NbdOption.List, NbdOptionReplyType.Ack));
+    }
+
+    private Next AnswerInfo(NbdOption option, byte[] data, out Export? chosen)
+    {
+        chosen = null;
+        if (!NbdHandshake.TryReadInfoRequest(data, out string name, out NbdInfoType[] wanted))
+        {
+            return Reply(NbdHandshake.OptionError(option, NbdOptionReplyType.ErrorInvalid, "the lengths in the option's data do not fit"));
+        }
+
+        if (!_resources.Exports.TryFind(name, out Export? export))
+        {
+            string reason = name.Length > 0
+                ? $"no export \"{Printable(name)}\""
+                : $"there is no default export among {_resources.Exports.Count}: say which one";
+            return Reply(NbdHandshake.OptionError(option, NbdOptionReplyType.ErrorUnknown, reason));
+        }
+
+        bool isSent = SendInfo(option, NbdHandshake.ExportInfo(export));
+        foreach (NbdInfoType type in wanted.Distinct())
+        {
+            byte[]? info = type switch
+            {
+                NbdInfoType.Name => NbdHandshake.TextInfo(type, export.Name),
+                NbdInfoType.Description when export.Description.Length > 0 => NbdHandshake.TextInfo(type, export.Description),
+                NbdInfoType.BlockSize => NbdHandshake.BlockSizeInfo(export),
+                _ => null,
+            };
+            isSent = isSent && (info is null || SendInfo(option, info));
+        }
+
+        if (!isSent || !Send(NbdHandshake.OptionReply(option, NbdOptionReplyType.Ack)))
+        {
+            return Next.End;
+        }
+
+        chosen = export;
+        return option == NbdOption.Go ? Next.Transmission : Next.Option;
+    }
+
+    private bool SendInfo(NbdOption option, byte[] info) => Send(NbdHandshake.OptionReply(option, NbdOptionReplyType.Info, info));
+
+    private Next Reply(byte[] message) => Send(message) ? Next.Option : Next.End;
+
+    private bool Send(byte[] message) => _socket.Send(message, _deadline);
+
+    private bool Drop(int length)
+    {
+        Span<byte> piece = stackalloc byte[1024];
+        while (length > 0)
+        {
+            int count = Math.Min(length, piece.Length);
+            if (!_socket.ReceiveExactly(piece[..count], _deadline))
+            {
+                return false;
+            }
+
+            length -= count;
+        }
+
+        return true;
+    }
+
+    private Export? Refuse(string reason)
+    {
+        _resources.Logger.LogInformation("nbd: {Peer} closed in the handshake: {Reason}", _peer, reason);
+        return null;
+    }
+
+    /// <summary>A client's text, fit for a log line: short, without control characters.</summary>
+    private static string Printable(string text) =>
+        string.Concat(text.Take(64).Select(character => char.IsControl(character) ? '?' : character));
+}
