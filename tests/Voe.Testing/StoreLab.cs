@@ -1,14 +1,13 @@
 using System.Globalization;
 using Voe.Store;
-using Voe.Testing;
 
-namespace Voe.Crash.Tests;
+namespace Voe.Testing;
 
 /// <summary>
 /// A store on a simulated disk, with its oracle and a random client: what all schedules share. All follows from the seed,
 /// but for the order in which the store's own threads come to run.
 /// </summary>
-internal sealed class StoreLab : IDisposable
+public sealed class StoreLab : IDisposable
 {
     private readonly TemporaryDirectory _index = new(inMemory: true);
     private readonly List<string> _journal = [];
@@ -153,4 +152,4 @@ internal sealed class StoreLab : IDisposable
 }
 
 /// <summary>A schedule came out wrong; the message has the seed that replays it.</summary>
-internal sealed class ScheduleFailedException(string message, Exception? cause) : Exception(message, cause);
+public sealed class ScheduleFailedException(string message, Exception? cause) : Exception(message, cause);

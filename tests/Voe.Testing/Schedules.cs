@@ -1,18 +1,19 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 
-namespace Voe.Crash.Tests;
+namespace Voe.Testing;
 
 /// <summary>Runs schedules, a few at a time, and fails with the seeds that went wrong.</summary>
 /// <remarks>
 /// VOE_CRASH_SCHEDULES is how many of each kind are run (the default is the short form), VOE_CRASH_SEED runs that one
 /// alone, VOE_CRASH_FIRST moves the range, so that a long run sees other seeds than the last one did.
 /// </remarks>
-internal static class Schedules
+public static class Schedules
 {
     private const int FailuresShown = 3;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
+    /// <summary>Runs a schedule for each seed of the range, and for those that are kept because they once failed.</summary>
     public static void Run(int count, Action<int> schedule, params int[] keptSeeds)
     {
         int[] seeds = Read("VOE_CRASH_SEED") is { } only
@@ -34,7 +35,8 @@ internal static class Schedules
 
         if (!failures.IsEmpty)
         {
-            Assert.Fail(string.Join("\n\n", failures.Select(failure => $"seed {failure.Seed} (VOE_CRASH_SEED={failure.Seed}): {failure.Exception}")));
+            throw new ScheduleFailedException(
+                string.Join("\n\n", failures.Select(failure => $"seed {failure.Seed} (VOE_CRASH_SEED={failure.Seed}): {failure.Exception}")), failures.First().Exception);
         }
     }
 

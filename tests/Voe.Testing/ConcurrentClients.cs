@@ -1,32 +1,32 @@
 using System.Buffers.Binary;
 using Voe.Store.Devices;
 using Voe.Store.Volumes;
-using Voe.Testing;
 
-namespace Voe.Crash.Tests;
+namespace Voe.Testing;
 
 /// <summary>
 /// Several threads that write whole chunks of one volume and flush it, until they are done or the process dies. Each chunk
 /// content is all one number, so that torn ones, old ones and foreign ones are told apart.
 /// </summary>
-internal sealed class ConcurrentClients(StoreLab lab) : IDisposable
+public sealed class ConcurrentClients(StoreLab lab, int chunkCount = 64) : IDisposable
 {
     private const int ThreadCount = 3;
-    private const int ChunkCount = 64;
     private const int ChunkSize = 4096;
 
-    private readonly ChunkHistory _history = new(ChunkCount);
-    private readonly byte[] _buffer = new byte[ChunkCount * ChunkSize];
+    private readonly ChunkHistory _history = new(chunkCount);
+    private readonly byte[] _buffer = new byte[chunkCount * ChunkSize];
     private long _lastContent;
     private bool _isCreated;
 
+    /// <summary>Opens the store and lets every thread do so many writes, or fewer when the process dies.</summary>
     public void RunUntilCrash(int writesEach)
     {
         Volume volume;
         try
         {
+            lab.CloseQuietly();
             lab.Reopen();
-            volume = _isCreated ? lab.Store.OpenVolume("a") : lab.Store.CreateVolume("a", ChunkCount * ChunkSize);
+            volume = _isCreated ? lab.Store.OpenVolume("a") : lab.Store.CreateVolume("a", chunkCount * ChunkSize);
             _isCreated = true;
         }
         catch (Exception) when (lab.Disk.IsDead)
@@ -63,6 +63,7 @@ internal sealed class ConcurrentClients(StoreLab lab) : IDisposable
     public void Check(CrashKind kind)
     {
         lab.Disk.Inject(FaultPlan.None);
+        lab.CloseQuietly();
         lab.Reopen();
         if (!lab.Store.Volumes.Any())
         {
@@ -78,7 +79,7 @@ internal sealed class ConcurrentClients(StoreLab lab) : IDisposable
 
         _isCreated = true;
         lab.Store.OpenVolume("a").Read([new BlockRead(0, _buffer)]);
-        for (int chunk = 0; chunk < ChunkCount; chunk++)
+        for (int chunk = 0; chunk < chunkCount; chunk++)
         {
             ReadOnlySpan<byte> bytes = _buffer.AsSpan(chunk * ChunkSize, ChunkSize);
             long content = BinaryPrimitives.ReadInt64LittleEndian(bytes);
@@ -97,20 +98,21 @@ internal sealed class ConcurrentClients(StoreLab lab) : IDisposable
 
         // Closing in peace makes durable what is there.
         lab.CloseQuietly();
-        for (int chunk = 0; chunk < ChunkCount; chunk++)
+        for (int chunk = 0; chunk < chunkCount; chunk++)
         {
             _history.Adopt(chunk, BinaryPrimitives.ReadInt64LittleEndian(_buffer.AsSpan(chunk * ChunkSize)));
         }
     }
 
+    /// <inheritdoc/>
     public void Dispose() => lab.CloseQuietly();
 
     private void RunOne(Volume volume, Random random, int writes)
     {
         for (int i = 0; i < writes; i++)
         {
-            int first = random.Next(ChunkCount);
-            int count = Math.Min(random.Next(1, 9), ChunkCount - first);
+            int first = random.Next(chunkCount);
+            int count = Math.Min(random.Next(1, 9), chunkCount - first);
             var data = new byte[count * ChunkSize];
             var contents = new long[count];
             for (int chunk = 0; chunk < count; chunk++)
