@@ -52,7 +52,7 @@ public sealed record StoreOptions
         Require(ChunkCacheSize >= 0, nameof(ChunkCacheSize), "0 or more", ChunkCacheSize);
         Require(IndexMemory >= 1 << 20, nameof(IndexMemory), "1 MiB or more", IndexMemory);
         Require(RocksDbMemory >= 4 << 20, nameof(RocksDbMemory), "4 MiB or more", RocksDbMemory);
-        Require(CheckpointInterval >= 1 << 20, nameof(CheckpointInterval), "1 MiB or more", CheckpointInterval);
+        Require(CheckpointInterval >= 64 << 10, nameof(CheckpointInterval), "64 KiB or more", CheckpointInterval);
     }
 
     private static void Require(bool holds, string option, string expected, object found)
