@@ -69,28 +69,3 @@ internal sealed class CatalogBatch : BatchBody
         }
     }
 }
-
-/// <summary>A batch that makes a hole of a range of a volume's chunks.</summary>
-/// <param name="index">The index.</param>
-/// <param name="volume">The volume.</param>
-/// <param name="first">First chunk.</param>
-/// <param name="count">How many.</param>
-internal sealed class ZeroBatch(StoreIndex index, VolumeState volume, ulong first, ulong count) : BatchBody
-{
-    /// <inheritdoc/>
-    public override int EntryCount => Delta.LongestRangeInTable;
-
-    /// <summary>Fills the record table; call once before appending.</summary>
-    public ZeroBatch Build()
-    {
-        Table.AddZero(volume.Record.Id, first, count);
-        return this;
-    }
-
-    /// <inheritdoc/>
-    public override bool IsStillValid() =>
-        !volume.IsDeleted && first + count <= (ulong)((volume.Record.Size + volume.Record.ChunkSize - 1) / volume.Record.ChunkSize);
-
-    /// <inheritdoc/>
-    public override void Apply(in BatchPlace place) => index.ZeroRange(volume.Record.Id, first, count);
-}

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using Voe.Store.Chunks;
 using Voe.Store.Devices;
 using Voe.Store.Hashing;
@@ -225,7 +226,7 @@ public sealed unsafe class Volume : IBlockDevice
                 Add(log, batch, state, write.Offset, (byte*)pin.Pointer, write.Data.Length, ignoresSize);
             }
 
-            if (batch.Set.Count > 0)
+            if (!batch.IsEmpty)
             {
                 batch.Commit(log);
             }
@@ -276,36 +277,43 @@ public sealed unsafe class Volume : IBlockDevice
         using VoeStore.Operation operation = _store.EnterToWrite();
         VolumeState state = State(operation);
         RequireRange(state.Record, offset, length);
-        int chunkSize = state.Record.ChunkSize;
-        long first = (offset + chunkSize - 1) / chunkSize;
-        long end = (offset + length) / chunkSize;
-        if (first > end || first * chunkSize > offset + length)
+        VolumeWriteBatch batch = operation.Engine.WriteBatches.Rent();
+        try
         {
-            ZeroPart(operation.Engine, state, offset, length); // inside one chunk
-            return;
-        }
-
-        ZeroPart(operation.Engine, state, offset, (first * chunkSize) - offset);
-        if (end > first)
-        {
-            using var batch = new ZeroBatch(operation.Engine.Index, state, (ulong)first, (ulong)(end - first));
-            operation.Engine.Log.Append(batch.Build());
-            if (!batch.WasAppended)
+            batch.Begin(state, ignoresSize: false);
+            AddZeroes(batch, state.Record.ChunkSize, offset, length);
+            if (!batch.IsEmpty)
             {
-                throw state.IsDeleted
-                    ? new VolumeDeletedException($"volume \"{state.Record.Name}\" was deleted")
-                    : new RequestOutOfRangeException($"volume \"{state.Record.Name}\" was made smaller: it has {state.Record.Size} bytes now");
+                batch.Commit(operation.Engine.Log);
             }
         }
-
-        ZeroPart(operation.Engine, state, end * chunkSize, offset + length - (end * chunkSize));
+        finally
+        {
+            operation.Engine.WriteBatches.Return(batch);
+        }
     }
 
-    private static void ZeroPart(StoreEngine engine, VolumeState state, long offset, long length)
+    // Whole chunks become a hole; what is left at either end, or inside one chunk, is written as zeroes.
+    private static void AddZeroes(VolumeWriteBatch batch, int chunkSize, long offset, long length)
     {
-        if (length > 0)
+        long end = offset + length;
+        long firstWhole = (offset + chunkSize - 1) / chunkSize;
+        long endWhole = end / chunkSize;
+        byte* zeroes = (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(Zeroes, 0);
+        for (long at = offset; at < end;)
         {
-            Write(engine, state, [new BlockWrite(offset, Zeroes.AsMemory(0, (int)length))], ignoresSize: false);
+            long number = at / chunkSize;
+            if (number >= firstWhole && number < endWhole)
+            {
+                batch.AddZeroRange((ulong)firstWhole, (ulong)(endWhole - firstWhole));
+                at = endWhole * chunkSize;
+                continue;
+            }
+
+            int start = (int)(at & (chunkSize - 1));
+            int count = (int)Math.Min(end - at, chunkSize - start);
+            batch.Set.AddPart((ulong)number, start, count, zeroes);
+            at += count;
         }
     }
 

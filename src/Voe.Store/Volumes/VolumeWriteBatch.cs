@@ -7,7 +7,8 @@ namespace Voe.Store.Volumes;
 
 /// <summary>
 /// One batch of chunks written to one volume: hashes them together, leaves out zeros and what is stored already,
-/// compresses the rest, and once the log has it, points the volume's map there.
+/// compresses the rest, and once the log has it, points the volume's map there. It can also make a hole of a range, so
+/// that a trim and the chunks at its ragged ends are one batch.
 /// </summary>
 /// <remarks>
 /// A chunk that is written in part is read, merged and written whole. Nobody is locked out meanwhile: the log accepts
@@ -41,6 +42,8 @@ internal sealed unsafe class VolumeWriteBatch : BatchBody
 
     private VolumeState _volume = null!;
     private bool _ignoresSize;
+    private ulong _zeroFirst;
+    private ulong _zeroCount;
     private int _newCount;
     private int _payloadLength;
     private Refusal _refusal;
@@ -64,7 +67,7 @@ internal sealed unsafe class VolumeWriteBatch : BatchBody
     public WriteSet Set { get; }
 
     /// <inheritdoc/>
-    public override int EntryCount => Set.Count + _newCount;
+    public override int EntryCount => Set.Count + _newCount + (_zeroCount > 0 ? Delta.LongestRangeInTable : 0);
 
     /// <inheritdoc/>
     public override bool DependsOnOthers => Set.HasBases;
@@ -76,7 +79,18 @@ internal sealed unsafe class VolumeWriteBatch : BatchBody
     {
         _volume = volume;
         _ignoresSize = ignoresSize;
+        _zeroCount = 0;
         Set.Begin(volume.Record.ChunkSize);
+    }
+
+    /// <summary>Whether there is nothing to write.</summary>
+    public bool IsEmpty => Set.Count == 0 && _zeroCount == 0;
+
+    /// <summary>Adds a range of chunks that become a hole: one a batch, and none of its chunks is in the set.</summary>
+    public void AddZeroRange(ulong first, ulong count)
+    {
+        _zeroFirst = first;
+        _zeroCount = count;
     }
 
     /// <summary>Writes the set: on return it is in the kernel and visible.</summary>
@@ -127,6 +141,12 @@ internal sealed unsafe class VolumeWriteBatch : BatchBody
             }
         }
 
+        if (_zeroCount > 0 && _zeroFirst + _zeroCount > limit)
+        {
+            _refusal = Refusal.OutOfRange;
+            return false;
+        }
+
         _refusal = Refusal.BaseChanged;
         return !Set.HasBases || Set.AreBasesCurrent(record.Id);
     }
@@ -159,6 +179,11 @@ internal sealed unsafe class VolumeWriteBatch : BatchBody
             _index.SetEntries(_volume.Record.Id, numbers[first], _entries.AsSpan(first, end - first));
             first = end;
         }
+
+        if (_zeroCount > 0)
+        {
+            _index.ZeroRange(_volume.Record.Id, _zeroFirst, _zeroCount);
+        }
     }
 
     private void BuildRecords()
@@ -178,6 +203,11 @@ internal sealed unsafe class VolumeWriteBatch : BatchBody
         }
 
         AddRuns();
+        if (_zeroCount > 0)
+        {
+            Table.AddZero(_volume.Record.Id, _zeroFirst, _zeroCount);
+        }
+
         Payload = _payload.AsMemory(0, _payloadLength);
     }
 
