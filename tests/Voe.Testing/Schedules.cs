@@ -11,6 +11,7 @@ namespace Voe.Testing;
 public static class Schedules
 {
     private const int FailuresShown = 3;
+    private const int StackLinesShown = 14;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     /// <summary>Runs a schedule for each seed of the range, and for those that are kept because they once failed.</summary>
@@ -35,9 +36,15 @@ public static class Schedules
 
         if (!failures.IsEmpty)
         {
-            throw new ScheduleFailedException(
-                string.Join("\n\n", failures.Select(failure => $"seed {failure.Seed} (VOE_CRASH_SEED={failure.Seed}): {failure.Exception}")), failures.First().Exception);
+            throw new ScheduleFailedException(string.Join("\n\n", failures.Select(failure => Describe(failure.Seed, failure.Exception))), null);
         }
+    }
+
+    private static string Describe(int seed, Exception exception)
+    {
+        Exception cause = exception is ScheduleFailedException { InnerException: { } inner } ? inner : exception;
+        IEnumerable<string> stack = (cause.StackTrace ?? "").Split('\n').Take(StackLinesShown);
+        return $"VOE_CRASH_SEED={seed}: {exception.Message}\n  {cause.GetType().Name}\n{string.Join('\n', stack)}";
     }
 
     /// <summary>Runs on a thread of its own, so that a schedule that hangs is a failure too.</summary>

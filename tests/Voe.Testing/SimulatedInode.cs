@@ -190,6 +190,7 @@ internal sealed class SimulatedInode
         _visible[offset] ^= flip;
         if (offset < _durableLength)
         {
+            Grow(ref _durable, offset + 1);
             _durable[offset] ^= flip;
         }
     }

@@ -9,6 +9,8 @@ namespace Voe.Testing;
 /// </summary>
 public sealed class StoreLab : IDisposable
 {
+    private static readonly Guid Id = new("5eed0000-0000-4000-8000-000000000001");
+
     private readonly TemporaryDirectory _index = new(inMemory: true);
     private readonly List<string> _journal = [];
     private VoeStore? _store;
@@ -126,7 +128,7 @@ public sealed class StoreLab : IDisposable
         string[] journal = [.. Client.Journal.TakeLast(12)];
         string files = string.Join(' ', Disk.Files().Select(file => $"{file.Path}:{file.Length}"));
         return new ScheduleFailedException(string.Create(CultureInfo.InvariantCulture,
-            $"seed {Seed}: {problem}\n  lives: {string.Join(", ", _journal)}\n  last steps:\n    {string.Join("\n    ", journal)}\n  disk: {files}"), cause);
+            $"{problem}\n  lives: {string.Join(", ", _journal)}\n  last steps:\n    {string.Join("\n    ", journal)}\n  disk: {files}"), cause);
     }
 
     public void Dispose()
@@ -145,9 +147,12 @@ public sealed class StoreLab : IDisposable
     {
         PackSize = 1 << 20,
         ChunkCacheSize = Random.Next(2) * (1L << 20),
-        IndexMemory = 8L << 20,
+        IndexMemory = 1L << (20 + Random.Next(4)),
         RocksDbMemory = 8L << 20,
-        CheckpointInterval = Random.Next(3) switch { 0 => 128L << 10, 1 => 1L << 20, _ => 1L << 30 },
+        CheckpointInterval = Random.Next(2) == 0 ? 1L << 20 : 1L << 30,
+        Clock = new SteppingClock(),
+        NewGuid = () => Id,
+        IsSynchronous = Random.Next(3) > 0,
     };
 }
 

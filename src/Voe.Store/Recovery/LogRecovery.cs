@@ -113,6 +113,9 @@ internal sealed class LogRecovery
     private void ReadEnds(uint id)
     {
         using PackSet.Lease lease = _packs.Acquire(id);
+
+        // After a failed sync the kernel counts pages as clean that it could not write, and shows them. The medium decides.
+        lease.File.DropCache();
         byte[] bytes = new byte[PackHeader.Size];
         int read = lease.File.Read(bytes, 0);
         if (!PackHeader.TryRead(bytes.AsSpan(0, read), out PackHeader header, out string reason))
