@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Voe.Server.Nbd;
 using Voe.Store;
@@ -71,6 +72,15 @@ internal sealed class CommandLine
         Description = "NBD connections at one time; further ones are closed at once.",
         HelpName = "COUNT",
         DefaultValueFactory = _ => DefaultLimits.MaxConnections,
+        CustomParser = static result =>
+        {
+            if (!int.TryParse(result.Tokens[^1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out int count) || count < 1)
+            {
+                result.AddError("--max-connections: write a whole number from 1 on");
+            }
+
+            return count;
+        },
     };
 
     private readonly Option<string> _logLevel = new("--log-level")
@@ -87,13 +97,6 @@ internal sealed class CommandLine
     {
         _hash.AcceptOnlyFromAmong("blake3", "sha256");
         _logLevel.AcceptOnlyFromAmong("trace", "debug", "info", "warning", "error", "critical");
-        _maxConnections.Validators.Add(static result =>
-        {
-            if (result.Errors.Any() || result.GetValueOrDefault<int>() < 1)
-            {
-                result.AddError("--max-connections: write a whole number from 1 on");
-            }
-        });
         _root = new RootCommand("""
             Serves the volumes of a VoE store over NBD.
 

@@ -176,6 +176,7 @@ internal sealed class NbdReceiver
         }
 
         MakeRoom(needed);
+        long since = 0;
         int count = _socket.TryReceiveSpinning(_buffer.AsSpan(_end));
         while (count == NbdSocket.WouldBlock)
         {
@@ -185,7 +186,7 @@ internal sealed class NbdReceiver
                 _socket.WaitReadable();
                 _buffer = _pool.Rent();
             }
-            else if (!_socket.WaitForMore())
+            else if (!_socket.WaitForMore(ref since))
             {
                 return ReceiveOutcome.Stalled;
             }

@@ -44,6 +44,9 @@ internal sealed class NbdResources
     /// <summary>Whether somebody waits for memory that another connection holds.</summary>
     public bool IsMemoryScarce => ReceiveBuffers.HasWaiters || ReplyBuffers.HasWaiters;
 
+    /// <summary>Threads beyond the one that each connection has.</summary>
+    public int ExtraWorkerCount => Volatile.Read(ref _extraWorkers);
+
     /// <summary>Asks for one more thread beyond a connection's first; given back with <see cref="RemoveExtraWorker"/>.</summary>
     public bool TryAddExtraWorker()
     {

@@ -93,10 +93,12 @@ internal sealed class NbdSocket : IDisposable
     public void WaitReadable() => _socket.Poll(-1, SelectMode.SelectRead);
 
     /// <summary>
-    /// Sleeps until there is something to receive. False when the connection is to be given up: it stood still for too
-    /// long in the middle of a request, while others wait for the memory that it holds.
+    /// Sleeps until there is something to receive, or for a while; call it again when there was not. False when the
+    /// connection is to be given up: it stood still for too long in the middle of a request, while others wait for the
+    /// memory that it holds.
     /// </summary>
-    public bool WaitForMore() => WaitWhileTolerable(SelectMode.SelectRead);
+    /// <param name="since">0 at first; keeps the time since when the client stands still.</param>
+    public bool WaitForMore(ref long since) => WaitWhileTolerable(SelectMode.SelectRead, ref since);
 
     /// <summary>Fills the buffer before <paramref name="deadline"/> (a timestamp of the clock); false if not.</summary>
     public bool ReceiveExactly(Span<byte> buffer, long deadline)
@@ -137,6 +139,8 @@ internal sealed class NbdSocket : IDisposable
     /// <summary>Sends all bytes, however long the client takes unless others wait for memory; false when the connection has ended.</summary>
     public bool Send(ReadOnlySpan<byte> bytes)
     {
+        long since = 0;
+        int length = bytes.Length;
         while (TrySend(ref bytes))
         {
             if (bytes.IsEmpty)
@@ -144,7 +148,9 @@ internal sealed class NbdSocket : IDisposable
                 return true;
             }
 
-            if (!WaitWhileTolerable(SelectMode.SelectWrite))
+            since = bytes.Length < length ? 0 : since;
+            length = bytes.Length;
+            if (!WaitWhileTolerable(SelectMode.SelectWrite, ref since))
             {
                 return false;
             }
@@ -187,14 +193,15 @@ internal sealed class NbdSocket : IDisposable
             && !_isAborted;
     }
 
-    private bool WaitWhileTolerable(SelectMode mode)
+    // The end of a connection is not always an event that poll is asked about (POLLHUP alone): whoever waits tries the
+    // call itself again after each slice of time, and learns of it there.
+    private bool WaitWhileTolerable(SelectMode mode, ref long since)
     {
-        long start = 0;
-        while (!_socket.Poll(WaitSliceMicroseconds, mode))
+        if (!_socket.Poll(WaitSliceMicroseconds, mode))
         {
             long now = _resources.Time.GetTimestamp();
-            start = start == 0 ? now : start;
-            if (_resources.IsMemoryScarce && _resources.Time.GetElapsedTime(start, now) > _resources.Limits.StallTime)
+            since = since == 0 ? now : since;
+            if (_resources.IsMemoryScarce && _resources.Time.GetElapsedTime(since, now) > _resources.Limits.StallTime)
             {
                 return false;
             }

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using Voe.Server.Nbd;
+using Voe.Store;
+
+namespace Voe.Server.Tests.Nbd;
+
+public sealed class PolicyTests
+{
+    [Fact]
+    public void Half_of_the_processors_may_spin_and_none_while_all_work()
+    {
+        var budget = new SpinBudget(processorCount: 4);
+        Assert.True(budget.TryBeginSpin());
+        Assert.True(budget.TryBeginSpin());
+        Assert.False(budget.TryBeginSpin());
+        budget.EndSpin();
+        budget.BeginWork();
+        budget.BeginWork();
+        Assert.True(budget.HasIdleProcessor);
+        budget.BeginWork();
+        Assert.False(budget.TryBeginSpin());
+        budget.BeginWork();
+        Assert.False(budget.HasIdleProcessor);
+        for (int i = 0; i < 3; i++)
+        {
+            budget.EndWork();
+        }
+
+        Assert.True(budget.TryBeginSpin());
+    }
+
+    [Fact]
+    public void Nobody_spins_on_a_single_processor() => Assert.False(new SpinBudget(processorCount: 1).TryBeginSpin());
+
+    [Fact]
+    public void Work_is_long_once_it_was_measured_to_be()
+    {
+        var cost = new CostEstimate();
+        Assert.False(cost.IsLong(256, 32 << 20));
+        cost.Record(1, 4096, Stopwatch.GetTimestamp() - (Stopwatch.Frequency / 100));
+        Assert.True(cost.IsLong(1, 4096));
+        for (int i = 0; i < 60; i++)
+        {
+            cost.Record(1, 4096, Stopwatch.GetTimestamp());
+        }
+
+        Assert.False(cost.IsLong(1, 4096));
+    }
+
+    [Fact]
+    public void Failures_are_reported_once_a_second_with_the_number_of_those_between()
+    {
+        var log = new CollectingLogger();
+        var time = new ManualTime();
+        var failures = new FailureLog(log, time, "client 7");
+        for (int i = 0; i < 100; i++)
+        {
+            failures.Report("disk0", NbdCommand.Write, 2, NbdError.NoSpace, new StoreFullException("the disk is full"));
+        }
+
+        Assert.Single(log.Lines);
+        time.Now += ManualTime.Second;
+        failures.Report("disk0", NbdCommand.Read, 1, NbdError.InputOutput, new StoreDamagedException("pack 3"));
+        Assert.Equal(2, log.Lines.Count);
+        Assert.Contains("the disk is full", log.Lines[0], StringComparison.Ordinal);
+        Assert.Contains("198 more", log.Lines[1], StringComparison.Ordinal);
+        Assert.Contains("pack 3", log.Lines[1], StringComparison.Ordinal);
+    }
+
+    private sealed class ManualTime : TimeProvider
+    {
+        public const long Second = 1000;
+
+        public long Now { get; set; }
+
+        public override long TimestampFrequency => Second;
+
+        public override long GetTimestamp() => Now;
+    }
+}
