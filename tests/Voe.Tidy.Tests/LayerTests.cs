@@ -3,10 +3,12 @@ namespace Voe.Tidy.Tests;
 /// <summary>The architecture, as far as a test can see it.</summary>
 public sealed class LayerTests
 {
-    private static readonly string[] Writers = ["FileStream", "RandomAccess", "StreamWriter", "WriteAllBytes", "WriteAllText", "OpenHandle"];
+    private static readonly string[] Writers =
+        ["FileStream", "RandomAccess", "StreamWriter", "WriteAllBytes", "WriteAllText", "OpenHandle"];
 
     [Fact]
-    public void No_folder_of_the_store_knows_one_above_it() => Violations.AssertNone(Layers.StoreViolations(SourceTree.CSharp));
+    public void No_folder_of_the_store_knows_one_above_it() =>
+        Violations.AssertNone(Layers.StoreViolations(SourceTree.CSharp));
 
     [Fact]
     public void Protocols_know_devices_and_exports_but_not_each_other_nor_the_store() =>
@@ -47,7 +49,8 @@ public sealed class LayerTests
     [Fact]
     public void The_checker_of_files_knows_the_store_alone() =>
         Violations.AssertNone(from path in SourceTree.Files("*.csproj")
-                              where !path.StartsWith("src/Voe.Server/", StringComparison.Ordinal) && !path.StartsWith("tests/", StringComparison.Ordinal)
+                              where !path.StartsWith("src/Voe.Server/", StringComparison.Ordinal)
+                              where !path.StartsWith("tests/", StringComparison.Ordinal)
                               where SourceTree.Read(path).Contains("Voe.Server", StringComparison.Ordinal)
                               select $"{path}: refers to Voe.Server");
 

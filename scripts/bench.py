@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""What bench.sh runs: fio against voe-server and nbdkit by turns, medians, a report."""
+import argparse
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MIB = 1 << 20
+VOLUME_MIB = 4096  # what both servers export; no case writes more
+SYNC_LIMIT_S = 60
+SETTLE_S = 1.0     # between runs, after a sync: what one server left to do must not slow the other
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    name: str
+    title: str
+    unit: str        # MB/s or IOPS
+    mib: int         # data moved, bounded by size and never by time: a log store would else write more than the volume
+    options: tuple   # for fio
+    reads: bool = False
+    rewrites: bool = False  # nbdkit's file was written before: a sync of it is quicker, while plain writes are slower
+
+
+WRITE_256K = ('--rw=write', '--bs=256k', '--iodepth=16')
+READ_256K = ('--rw=read', '--bs=256k', '--iodepth=16')
+RANDOM_WRITE = ('--rw=randwrite', '--bs=4k', '--norandommap', '--randrepeat=0')
+RANDOM_READ = ('--rw=randread', '--bs=4k', '--norandommap', '--randrepeat=0')
+CASES = (
+    Case('write-new', '256k sequential write, new, incompressible', 'MB/s', 2048, WRITE_256K),
+    Case('write-half', '256k sequential write, new, compressible 2:1', 'MB/s', 1024,
+         WRITE_256K + ('--refill_buffers', '--buffer_compress_percentage=50', '--buffer_compress_chunk=4k')),
+    Case('write-dup', '256k sequential write, duplicates', 'MB/s', 2048, WRITE_256K + ('--scramble_buffers=0',)),
+    Case('read', '256k sequential read', 'MB/s', 2048, READ_256K, reads=True),
+    Case('randwrite-32', '4k random write, depth 32', 'IOPS', 512, RANDOM_WRITE + ('--iodepth=32',)),
+    Case('randwrite-1', '4k random write, depth 1', 'IOPS', 128, RANDOM_WRITE + ('--iodepth=1',)),
+    Case('randread-32', '4k random read, depth 32', 'IOPS', 512, RANDOM_READ + ('--iodepth=32',), reads=True),
+    Case('randread-1', '4k random read, depth 1', 'IOPS', 128, RANDOM_READ + ('--iodepth=1',), reads=True),
+    Case('fsync-1', '4k random write, fsync after each, 1 job', 'IOPS', 24, RANDOM_WRITE + ('--iodepth=1', '--fsync=1'),
+         rewrites=True),
+    Case('fsync-8', '4k random write, fsync after each, 8 jobs', 'IOPS', 64,
+         RANDOM_WRITE + ('--iodepth=1', '--fsync=1', '--numjobs=8'), rewrites=True),
+    Case('fsync-32', '4k random write, depth 32, fsync after each 32', 'IOPS', 128,
+         RANDOM_WRITE + ('--iodepth=32', '--fsync=32'), rewrites=True),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    value: float    # in the case's unit
+    cpu: float      # seconds of the server's processors for a GiB moved
+
+
+class Server:
+    """A server process on a unix socket, with its data in a directory of its own."""
+
+    def __init__(self, name, directory, socket):
+        self.name, self.directory, self.socket = name, directory, socket
+        self.log_path = directory.parent / f'{name}.log'
+        self.process = None
+
+    def command(self):
+        if self.name == 'nbdkit':
+            return ['nbdkit', '-f', '-e', 'disk0', '-U', str(self.socket), 'file', str(self.directory / 'disk0')]
+        return [os.environ['VOE_SERVER'], '--store', str(self.directory), '--nbd', f'unix:{self.socket}',
+                '--volume', f'disk0={VOLUME_MIB}MiB']
+
+    def start(self):
+        self.socket.unlink(missing_ok=True)
+        with open(self.log_path, 'wb') as log:
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f'bench: {self.name} did not become ready\n{self.log_path.read_text()}')
+            time.sleep(0.02)
+
+    def is_ready(self):
+        if self.name == 'nbdkit':
+            return self.socket.exists()
+        return 'voe-server ready: ' in self.log_path.read_text()
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f'/proc/{self.process.pid}/stat').read_text().rpartition(')')[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+
+def fio(server, mib, options):
+    jobs = next((int(option.split('=')[1]) for option in options if option.startswith('--numjobs=')), 1)
+    area = VOLUME_MIB // 2 if '--norandommap' in options else mib
+    command = ['fio', '--name=bench', '--ioengine=nbd', f'--uri=nbd+unix:///disk0?socket={server.socket}',
+               f'--size={area // jobs}m', f'--io_size={mib // jobs}m', '--output-format=json', '--thread', *options]
+    if jobs > 1:
+        command += [f'--offset_increment={area // jobs}m', '--group_reporting']
+    before = server.cpu_seconds()
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    cpu = server.cpu_seconds() - before
+    if run.returncode:
+        sys.exit(f'bench: fio failed against {server.name}\n{run.stdout}\n{run.stderr}\n{server.log_path.read_text()[-4000:]}')
+    # fio may say a word about its options before the JSON
+    job = json.loads(run.stdout[run.stdout.index('{'):])['jobs'][0]
+    side = max((job['read'], job['write']), key=lambda part: part['io_bytes'])
+    return side, cpu * 1024 * MIB / side['io_bytes']
+
+
+def make_file(path, case):
+    """nbdkit's file: allocated, so that it need not search for space, and where the case says so, written."""
+    with open(path, 'wb') as file:
+        os.posix_fallocate(file.fileno(), 0, VOLUME_MIB * MIB)
+        if case.rewrites:
+            block = os.urandom(MIB)
+            for _ in range(VOLUME_MIB // 2):
+                file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def settle():
+    try:
+        subprocess.run(['sync'], timeout=SYNC_LIMIT_S, check=True)
+    except subprocess.TimeoutExpired:
+        print(f'bench: something else writes to the disks, sync did not end within {SYNC_LIMIT_S} s', file=sys.stderr)
+    time.sleep(SETTLE_S)
+
+
+def measure(server, case, mib):
+    """One run on a new store or file. The reads find half of the volume written, by this server and just before."""
+    shutil.rmtree(server.directory, ignore_errors=True)
+    server.directory.mkdir(parents=True)
+    if server.name == 'nbdkit':
+        make_file(server.directory / 'disk0', case)
+    settle()
+    server.start()
+    try:
+        if case.reads:
+            fio(server, VOLUME_MIB // 2, WRITE_256K)
+            settle()
+        side, cpu = fio(server, mib, case.options)
+    finally:
+        server.stop()
+        shutil.rmtree(server.directory, ignore_errors=True)
+    return Figure(side['bw_bytes'] / 1e6 if case.unit == 'MB/s' else side['iops'], cpu)
+
+
+def median(figures):
+    return Figure(statistics.median(f.value for f in figures), statistics.median(f.cpu for f in figures))
+
+
+def table(results):
+    rows = ['| case | | VoE | nbdkit | ratio | CPU s a GiB, VoE | nbdkit |', '|---|---|---:|---:|---:|---:|---:|']
+    for case, figures in results:
+        voe, nbdkit = median(figures['voe']), median(figures['nbdkit'])
+        rows.append(f'| {case.title} | {case.unit} | {voe.value:,.0f} | {nbdkit.value:,.0f} | '
+                    f'{voe.value / nbdkit.value:.2f} | {voe.cpu:.2f} | {nbdkit.cpu:.2f} |')
+    return '\n'.join(rows)
+
+
+def output_of(*command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0].strip()
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return 'unknown'
+
+
+def machine(directory):
+    cpu = next((line.split(':')[1].strip() for line in open('/proc/cpuinfo', encoding='utf-8') if line.startswith('model name')),
+               platform.machine())
+    memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / (1 << 30)
+    disk = output_of('findmnt', '-no', 'SOURCE,FSTYPE', '-T', str(directory))
+    return (f'{os.cpu_count()} processors ({cpu}), {memory:.0f} GiB of memory, Linux {platform.release()}, '
+            f'{" with ".join(disk.split())}')
+
+
+def report(results, runs, directory):
+    commit = output_of('git', '-C', str(ROOT), 'describe', '--always', '--dirty')
+    return f'''# Benchmarks
+Written by `scripts/bench.sh` on {datetime.date.today()}; medians of {runs} runs, the two servers by turns.
+
+- VoE: commit {commit}, .NET {output_of('dotnet', '--version')} SDK
+- {output_of('nbdkit', '--version')}, `nbdkit file` on a raw image; client: {output_of('fio', '--version')} with its nbd engine, unix sockets
+- {machine(directory)}
+
+{table(results)}
+
+## How it is measured
+- Every case is bounded by size. Each run has a new store, or a new file for nbdkit; after a `sync` and a second of rest.
+- nbdkit is given its best: its file is allocated before; for fsync it was written before, too, and lies in the page cache.
+- VoE checks, deduplicates and compresses all the while; nbdkit copies bytes. The duplicates are fio's one buffer over and
+  over; "2:1" is half random bytes, half zeroes in each chunk.
+- The reads find what was written to the same server just before: from memory, as far as the server and the page cache hold it.
+- Writes without fsync end in memory with both servers. CPU is the server's alone, user and system.
+- The machine is what it is: ratios of one run compare, figures of different days do not.
+'''
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog='bench.sh', description='voe-server beside nbdkit, over NBD')
+    parser.add_argument('--quick', action='store_true', help='a fourth of the data, one run of each')
+    parser.add_argument('--runs', type=int, help='medians of that many runs (3)')
+    parser.add_argument('--only', action='append', metavar='CASE', choices=[case.name for case in CASES])
+    parser.add_argument('--dir', type=pathlib.Path, default=ROOT / 'var/bench', help='on the disk to measure (var/bench)')
+    parser.add_argument('--output', type=pathlib.Path, help='the report (docs/benchmarks.md)')
+    parser.add_argument('--list', action='store_true', help='name the cases')
+    options = parser.parse_args()
+    options.runs = options.runs or (1 if options.quick else 3)
+    if options.output is None and not options.quick and not options.only:
+        options.output = ROOT / 'docs/benchmarks.md'
+    return options
+
+
+def main():
+    options = parse()
+    if options.list:
+        for case in CASES:
+            print(f'{case.name:14}{case.title}')
+        return
+    directory = options.dir.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    # The path of a unix socket has at most 107 bytes.
+    sockets = pathlib.Path(os.environ.get('XDG_RUNTIME_DIR') or '/tmp')
+    servers = [Server(name, directory / name, sockets / f'voe-bench-{os.getpid()}-{name}') for name in ('voe', 'nbdkit')]
+    results = []
+    try:
+        for case in CASES:
+            if options.only and case.name not in options.only:
+                continue
+            figures = {'voe': [], 'nbdkit': []}
+            for run in range(options.runs):
+                for server in servers if run % 2 == 0 else reversed(servers):
+                    figure = measure(server, case, case.mib // 4 if options.quick else case.mib)
+                    figures[server.name].append(figure)
+                    print(f'{case.name:14}{server.name:8}{figure.value:10,.0f} {case.unit}, {figure.cpu:.2f} CPU s a GiB', flush=True)
+            results.append((case, figures))
+    finally:
+        for server in servers:
+            server.stop()
+            server.socket.unlink(missing_ok=True)
+    print('\n' + table(results))
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(report(results, options.runs, directory), encoding='utf-8')
+        print(f'\nwritten to {options.output}')
+
+
+main()

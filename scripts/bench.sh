@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# bench.sh [OPTION]...: measure voe-server over NBD beside `nbdkit file` on the same disk.
+#
+#   --quick        a fourth of the data, one run of each: to see that all of it works
+#   --runs N       medians of N runs (3)
+#   --only CASE    only this case; may be repeated. --list names them
+#   --dir DIR      where store and file are made, on the disk to measure (var/bench)
+#   --output FILE  where the report goes (docs/benchmarks.md; nothing is written there by
+#                  --quick or --only unless this option says so)
+#   --list         the cases, and nothing else
+#
+# fio is the client, over unix sockets. The two servers take turns, so that a busy moment
+# of the machine hits both. Installs fio, nbdkit and python3 where they are missing. The
+# environment variable VOE_SERVER names another voe-server than out/bin's.
+set -euo pipefail
+caller=$PWD
+cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
+root=$PWD
+. scripts/common.sh
+
+case ${1-} in
+  -h | --help)
+    sed -n '2,/^set/s/^#\( \|$\)//p' "scripts/bench.sh"
+    exit 0
+    ;;
+esac
+install_packages fio nbdkit python3
+if [[ -z ${VOE_SERVER-} && " $* " != *' --list '* ]]; then
+  require_dotnet
+  scripts/build.sh
+  export VOE_SERVER=$root/out/bin/voe-server
+fi
+cd "$caller"
+exec python3 "$root/scripts/bench.py" "$@"
