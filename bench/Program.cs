@@ -1,1 +1,11 @@
+using BenchmarkDotNet.Running;
+using Voe.Benchmarks;
+
+// throughput: the whole engine, as tables of medians. Anything else: BenchmarkDotNet's own arguments.
+if (args is ["throughput", ..])
+{
+    return ThroughputCommand.Run(args.AsSpan(1));
+}
+
+BenchmarkSwitcher.FromAssembly(typeof(HashingBenchmarks).Assembly).Run(args);
 return 0;

@@ -1,5 +1,6 @@
 using System.Numerics;
 using Voe.Store.Hashing;
+using Voe.Store.IO;
 
 namespace Voe.Store.Chunks;
 
@@ -20,7 +21,7 @@ internal readonly record struct ChunkCacheStatistics(long Hits, long Misses, lon
 /// <see cref="ChunkCacheShard"/> for what is in one. A chunk that was read again since it came outlives those that were
 /// not: one sequential pass over a volume does not drive out what is in use.
 /// </remarks>
-internal sealed class ChunkCache : IDisposable
+internal sealed unsafe class ChunkCache : IDisposable
 {
     /// <summary>More shards than processors usual for this, so that two threads seldom want the same.</summary>
     private const int MaxShards = 32;
@@ -28,7 +29,11 @@ internal sealed class ChunkCache : IDisposable
     /// <summary>A shard smaller than this many slabs would evict by accident of the hash instead of by age.</summary>
     private const int LeastSlabsPerShard = 16;
 
-    private readonly ChunkCacheShard[] _shards;
+    /// <summary>More shards would not help, and the table of a shard counts its places in 32 bits.</summary>
+    private const int MaxSlabsPerShard = 1 << 24;
+
+    private readonly PageMemory? _memory;
+    private readonly ChunkCacheShard[] _shards = [];
 
     /// <summary>Makes a cache, which takes memory only as it fills.</summary>
     /// <param name="capacityBytes">
@@ -38,18 +43,26 @@ internal sealed class ChunkCache : IDisposable
     public ChunkCache(long capacityBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(capacityBytes);
-        long slabs = capacityBytes / ChunkCacheShard.BytesPerSlab;
-        var shardCount = (int)BitOperations.RoundUpToPowerOf2((ulong)Math.Clamp(slabs / LeastSlabsPerShard, 1, MaxShards));
-        if (shardCount > 1 && slabs / shardCount < LeastSlabsPerShard)
+        long slabs = (capacityBytes - ChunkHasher.MinChunkSize) / (ChunkCacheShard.SlabSize + ChunkCacheShard.BookkeepingPerSlab);
+        if (slabs <= 0)
         {
-            shardCount /= 2;
+            return;
         }
 
-        int slabsPerShard = ChunkCacheShard.SlabsIn(capacityBytes / shardCount);
-        _shards = slabsPerShard == 0 ? [] : new ChunkCacheShard[shardCount];
-        for (int i = 0; i < _shards.Length; i++)
+        int shardCount = 1 << BitOperations.Log2((ulong)Math.Clamp(slabs / LeastSlabsPerShard, 1, MaxShards));
+        var slabsPerShard = (int)Math.Min(slabs / shardCount, MaxSlabsPerShard);
+
+        // The bookkeeping of all shards lies together, so that a cache with few chunks touches few pages; the chunks
+        // behind it start at a page.
+        long bookkeeping = (long)slabsPerShard * ChunkCacheShard.BookkeepingPerSlab;
+        long chunks = (long)slabsPerShard * ChunkCacheShard.SlabSize;
+        long firstChunk = ((bookkeeping * shardCount) + ChunkHasher.MinChunkSize - 1) & -ChunkHasher.MinChunkSize;
+        _memory = new PageMemory(firstChunk + (chunks * shardCount));
+        _shards = new ChunkCacheShard[shardCount];
+        for (int i = 0; i < shardCount; i++)
         {
-            _shards[i] = new ChunkCacheShard(slabsPerShard);
+            _shards[i] = new ChunkCacheShard(
+                slabsPerShard, _memory.Start + (bookkeeping * i), _memory.Start + firstChunk + (chunks * i));
         }
     }
 
@@ -57,7 +70,7 @@ internal sealed class ChunkCache : IDisposable
     public bool IsEnabled => _shards.Length > 0;
 
     /// <summary>The most memory that the cache will take, its bookkeeping included: never above what it was given.</summary>
-    public long ReservedBytes => _shards.Sum(shard => shard.ReservedBytes);
+    public long ReservedBytes => _memory?.Length ?? 0;
 
     /// <summary>Counters and contents, summed over the shards one after another: not one instant's, while others work.</summary>
     public ChunkCacheStatistics Statistics
@@ -109,8 +122,10 @@ internal sealed class ChunkCache : IDisposable
     {
         foreach (ChunkCacheShard shard in _shards)
         {
-            shard.Dispose();
+            shard.Close();
         }
+
+        _memory?.Dispose();
     }
 
     // The index inside a shard takes other bits of the hash (Word0), or the shards' tables would be filled unevenly.

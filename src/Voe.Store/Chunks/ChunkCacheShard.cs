@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using Voe.Store.Hashing;
 
@@ -19,11 +18,10 @@ namespace Voe.Store.Chunks;
 /// last visit, and clears the marks of those it passes. A slab of another size loses its marks too, and if it had none,
 /// goes over to the size wanted: so all sizes share the room by one rule, which is age.</para>
 /// </remarks>
-internal sealed unsafe class ChunkCacheShard : IDisposable
+internal sealed unsafe class ChunkCacheShard
 {
     private const int UnitSize = ChunkHasher.MinChunkSize;
     private const int UnitsPerSlab = 64;
-    private const int SlabSize = UnitSize * UnitsPerSlab;
 
     /// <summary>4, 8, 16, 32, 64 KiB.</summary>
     private const int ClassCount = 5;
@@ -31,11 +29,12 @@ internal sealed unsafe class ChunkCacheShard : IDisposable
     /// <summary>Places of the table for each slab's 64 units: two thirds full at most, where probes are short.</summary>
     private const int PlacesPerSlab = UnitsPerSlab * 3 / 2;
 
-    /// <summary>What the allocator may add to each of the shard's four blocks, in bytes, and more.</summary>
-    private const int AllocatorAllowance = 4 * 8192;
+    /// <summary>Bytes of a slab's chunks.</summary>
+    public const int SlabSize = UnitSize * UnitsPerSlab;
 
-    /// <summary>Memory that a slab takes with all that belongs to it.</summary>
-    public static readonly int BytesPerSlab = SlabSize + sizeof(Slab) + (UnitsPerSlab * sizeof(ChunkHash)) + (PlacesPerSlab * sizeof(ulong));
+    /// <summary>Bytes that a slab takes besides: its record, and a hash and a place and a half of the table for each unit.</summary>
+    public static readonly int BookkeepingPerSlab =
+        sizeof(Slab) + (UnitsPerSlab * sizeof(ChunkHash)) + (PlacesPerSlab * sizeof(ulong));
 
     private readonly Lock _shardLock = new(); // guards every field below and the memory they point to
     private readonly int _slabCount;
@@ -53,25 +52,22 @@ internal sealed unsafe class ChunkCacheShard : IDisposable
     private int _hand; // the slab that the hand is in
     private int _handBit; // the first unit of it that was not looked at
     private long _hits, _misses, _evictions, _chunkCount, _usedBytes;
-    private bool _isDisposed;
+    private bool _isClosed;
 
-    /// <summary>A shard with room for so many slabs. The memory is reserved, and touched only as it fills.</summary>
+    /// <summary>A shard with room for so many slabs, in memory of the caller.</summary>
     /// <param name="slabCount">At least 1.</param>
-    public ChunkCacheShard(int slabCount)
+    /// <param name="bookkeeping">Zeroed; <see cref="BookkeepingPerSlab"/> bytes for each slab.</param>
+    /// <param name="chunks"><see cref="SlabSize"/> bytes for each slab, touched only as the shard fills.</param>
+    public ChunkCacheShard(int slabCount, byte* bookkeeping, byte* chunks)
     {
         _slabCount = slabCount;
         _placeCount = (uint)(slabCount * PlacesPerSlab);
         Array.Fill(_fillingSlab, -1);
-
-        // calloc takes fresh pages for blocks of this size, which are zero without being touched.
-        _slabs = (Slab*)NativeMemory.AllocZeroed((nuint)slabCount, (nuint)sizeof(Slab));
-        _places = (ulong*)NativeMemory.AllocZeroed(_placeCount, sizeof(ulong));
-        _hashes = (ChunkHash*)NativeMemory.Alloc((nuint)slabCount * UnitsPerSlab, (nuint)sizeof(ChunkHash));
-        _units = (byte*)NativeMemory.AlignedAlloc((nuint)slabCount * SlabSize, UnitSize);
+        _slabs = (Slab*)bookkeeping;
+        _places = (ulong*)(_slabs + slabCount);
+        _hashes = (ChunkHash*)(_places + _placeCount);
+        _units = chunks;
     }
-
-    /// <summary>The most memory that the shard will take.</summary>
-    public long ReservedBytes => ((long)_slabCount * BytesPerSlab) + AllocatorAllowance;
 
     /// <summary>Counters and contents at one instant.</summary>
     public ChunkCacheStatistics Statistics
@@ -84,10 +80,6 @@ internal sealed unsafe class ChunkCacheShard : IDisposable
             }
         }
     }
-
-    /// <summary>How many slabs fit into so much memory; 0 if none.</summary>
-    public static int SlabsIn(long bytes) =>
-        (int)Math.Clamp((bytes - AllocatorAllowance) / BytesPerSlab, 0, int.MaxValue / PlacesPerSlab);
 
     /// <summary>See <see cref="ChunkCache.TryRead"/>.</summary>
     public bool TryRead(in ChunkHash hash, int offset, Span<byte> destination)
@@ -117,7 +109,7 @@ internal sealed unsafe class ChunkCacheShard : IDisposable
         int sizeClass = BitOperations.Log2((uint)(chunk.Length / UnitSize));
         lock (_shardLock)
         {
-            if (_isDisposed || Find(hash) >= 0)
+            if (_isClosed || Find(hash) >= 0)
             {
                 return;
             }
@@ -133,20 +125,13 @@ internal sealed unsafe class ChunkCacheShard : IDisposable
         }
     }
 
-    /// <summary>Frees the memory, once no call is inside. Later reads find nothing.</summary>
-    public void Dispose()
+    /// <summary>Lets go of the memory: when it returns, no call is inside, and later ones find nothing.</summary>
+    public void Close()
     {
         lock (_shardLock)
         {
-            if (!_isDisposed)
-            {
-                _isDisposed = true;
-                _chunkCount = _usedBytes = 0;
-                NativeMemory.Free(_slabs);
-                NativeMemory.Free(_places);
-                NativeMemory.Free(_hashes);
-                NativeMemory.AlignedFree(_units);
-            }
+            _isClosed = true;
+            _chunkCount = _usedBytes = 0;
         }
     }
 
@@ -261,7 +246,7 @@ internal sealed unsafe class ChunkCacheShard : IDisposable
     /// <summary>The unit of a chunk, or -1.</summary>
     private int Find(in ChunkHash hash)
     {
-        if (_isDisposed)
+        if (_isClosed)
         {
             return -1;
         }
