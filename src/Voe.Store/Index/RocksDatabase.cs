@@ -28,7 +28,7 @@ internal sealed unsafe class RocksDatabase : IDisposable
     public RocksDatabase(string directory, long cacheMemory)
     {
         Path = directory;
-        _options = new RocksOptions(cacheMemory);
+        _options = new RocksOptions(cacheMemory, GetFileBytes(directory));
         _families = new nint[FamilyNames.Length];
         try
         {
@@ -117,6 +117,12 @@ internal sealed unsafe class RocksDatabase : IDisposable
         native.rocksdb_close(Handle);
         Handle = 0;
         _options.Dispose();
+    }
+
+    private static long GetFileBytes(string directory)
+    {
+        var info = new DirectoryInfo(directory);
+        return info.Exists ? info.EnumerateFiles("*.sst").Sum(file => file.Length) : 0;
     }
 
     private void Open()

@@ -9,15 +9,21 @@ internal sealed class RocksOptions : IDisposable
     private const int WarnLevel = 2;
     private const int BinarySearchAndHash = 1;
     private const int TwoLevelIndexSearch = 2;
-    private const int PinAll = 3;
     private const long MemtableSize = 256 << 20;
     private const long SmallMemtableSize = 64 << 20;
     private readonly Native _native = Native.Instance;
     private readonly nint _cache;
+    private readonly bool _isPartitioned;
 
     /// <summary>Options for a block cache of that many bytes.</summary>
-    public RocksOptions(long cacheMemory)
+    /// <param name="cacheMemory">Bytes for data, index and filter blocks.</param>
+    /// <param name="fileBytes">Size of the database's files: decides how new ones are laid out.</param>
+    public RocksOptions(long cacheMemory, long fileBytes)
     {
+        // A filter that is one block answers 64 keys at once, three times as fast as one in parts of 4 KiB. But it is some 1.4 MiB
+        // for a file of 64 MiB: once the filters of all files (1.25 bytes for each 57 of the file) crowd the cache, parts are better.
+        _isPartitioned = fileBytes / 57 * 5 / 4 > cacheMemory / 2;
+
         // The clock cache takes no lock on a hit. Index and filter blocks live in it too, so that memory does not grow with the store.
         _cache = _native.rocksdb_cache_create_hyper_clock((nuint)cacheMemory, 0);
         Database = CreateDatabaseOptions();
@@ -89,7 +95,10 @@ internal sealed class RocksOptions : IDisposable
         _native.rocksdb_options_set_write_buffer_size(options, (nuint)memtableSize);
         _native.rocksdb_options_set_arena_block_size(options, (nuint)(isPointLookups ? 1 << 20 : 256 << 10));
         _native.rocksdb_options_set_max_write_buffer_number(options, 3);
-        _native.rocksdb_options_set_level0_file_num_compaction_trigger(options, 4);
+
+        // Levels, since measured at 10 million chunks they wrote less (2.2 times the rows) and kept look-ups faster than the
+        // universal style. Six files: a third less work than four, and hardly slower to search.
+        _native.rocksdb_options_set_level0_file_num_compaction_trigger(options, 6);
 
         // A checkpoint that waits for compaction is better than one that fails, and reads slow down with each file.
         _native.rocksdb_options_set_level0_slowdown_writes_trigger(options, 32);
@@ -108,12 +117,13 @@ internal sealed class RocksOptions : IDisposable
         _native.rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
         _native.rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table, 1);
         _native.rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
+        if (_isPartitioned)
+        {
+            _native.rocksdb_block_based_options_set_index_type(table, TwoLevelIndexSearch);
+            _native.rocksdb_block_based_options_set_partition_filters(table, 1);
+            _native.rocksdb_block_based_options_set_pin_top_level_index_and_filter(table, 1);
+        }
 
-        // Index and filter in parts: what is not used need not be in memory, however large the files are.
-        _native.rocksdb_block_based_options_set_index_type(table, TwoLevelIndexSearch);
-        _native.rocksdb_block_based_options_set_partition_filters(table, 1);
-        _native.rocksdb_block_based_options_set_pin_top_level_index_and_filter(table, 1);
-        _native.rocksdb_block_based_options_set_top_level_index_pinning_tier(table, PinAll);
         if (filterBits > 0)
         {
             _native.rocksdb_block_based_options_set_filter_policy(table, _native.rocksdb_filterpolicy_create_bloom_full(filterBits));
