@@ -34,6 +34,7 @@ public sealed class VoeStore : IDisposable
     private long _lastRecovery; // guarded by _recoveryLock; a timestamp
     private volatile StoreEngine? _engine; // changes only while the gate is closed
     private StoreException? _reopenError;
+    private List<VolumeState> _failedVolumes = []; // guarded by _recoveryLock; those of the engine that failed last
     private bool _isDisposed;
 
     private VoeStore(IStorageDirectory directory, string indexPath, StoreOptions options, in Superblock superblock, IDisposable storeLock, bool isNew)
@@ -52,6 +53,9 @@ public sealed class VoeStore : IDisposable
 
     /// <summary>What opening found and did.</summary>
     public RecoveryReport Recovery { get; }
+
+    /// <summary>What was lost when the log was recovered, for the flushes that must tell.</summary>
+    internal UnreportedLosses Losses { get; } = new();
 
     /// <summary>The store's identity, made when it was created.</summary>
     public Guid Id => _superblock.StoreId;
@@ -155,6 +159,7 @@ public sealed class VoeStore : IDisposable
     public void Flush()
     {
         using Operation operation = EnterToWrite();
+        Losses.ThrowOnce(UnreportedLosses.WholeStore);
         operation.Engine.Log.Flush();
     }
 
@@ -302,9 +307,13 @@ public sealed class VoeStore : IDisposable
             _gate.Close();
             try
             {
-                _engine?.Abandon();
+                StoreEngine? failed = _engine;
+                _failedVolumes = failed?.Catalog.List() ?? _failedVolumes;
+                failed?.Abandon();
                 _engine = null;
-                _engine = StoreEngine.Open(_packDirectory, _indexPath, _superblock, _options);
+                StoreEngine engine = StoreEngine.Open(_packDirectory, _indexPath, _superblock, _options);
+                Losses.Add(_failedVolumes, engine.Log.AppliedLsn);
+                _engine = engine;
                 _reopenError = null;
                 return true;
             }

@@ -104,7 +104,7 @@ public sealed class ReferenceStore
 
                 // The difference that tells most is that from the last acknowledged state.
                 difference = m <= acknowledged ? found : difference;
-                if (m < log.Count && log[m].MayBeSplit && IsSplit(state, log[m], actual))
+                if (m < log.Count && IsSplit(state, log[m], actual))
                 {
                     AdoptSplit(state, log, m, actual);
                     return null;
@@ -145,6 +145,11 @@ public sealed class ReferenceStore
 
     private static bool IsSplit(Dictionary<int, ReferenceVolume> state, StoreChange change, IReadOnlyList<ReferenceVolume> actual)
     {
+        if (!change.MayBeSplit)
+        {
+            return false;
+        }
+
         Dictionary<int, ReferenceVolume> next = Copy(state);
         change.Apply(next);
         return state.Count == actual.Count && state.All(volume =>

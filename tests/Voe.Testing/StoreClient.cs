@@ -113,12 +113,19 @@ public sealed class StoreClient(Random random, ReferenceStore reference)
         });
     }
 
-    /// <summary>Flushes the store without telling the reference; returns whether it was not refused.</summary>
+    /// <summary>Flushes the store, and each volume, without telling the reference; returns whether none was refused.</summary>
     public bool TryFlush()
     {
         int refused = RefusedCount;
-        _journal.Add("try to flush the store");
+        _journal.Add("try to flush the store and each volume");
         Refusable(Store.Flush);
+        Refusable(() =>
+        {
+            foreach (Volume volume in Store.Volumes)
+            {
+                Refusable(volume.Flush);
+            }
+        });
         return RefusedCount == refused;
     }
 

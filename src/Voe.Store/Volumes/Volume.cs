@@ -95,6 +95,7 @@ public sealed unsafe class Volume : IBlockDevice
     public void Flush()
     {
         using VoeStore.Operation operation = _store.EnterToWrite();
+        _store.Losses.ThrowOnce(Id);
         operation.Engine.Log.Flush();
     }
 

@@ -106,6 +106,14 @@ internal sealed class VolumeState(VolumeRecord record)
 {
     private volatile VolumeRecord _record = record;
     private volatile bool _isDeleted;
+    private ulong _lastLsn;
+
+    /// <summary>The last batch that changed its chunks since the log was opened; 0 when none did. Set in the log's order.</summary>
+    public ulong LastLsn
+    {
+        get => Volatile.Read(ref _lastLsn);
+        set => Volatile.Write(ref _lastLsn, value);
+    }
 
     /// <summary>Its settings; replaced as a whole.</summary>
     public VolumeRecord Record

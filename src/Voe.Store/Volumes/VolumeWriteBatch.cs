@@ -154,6 +154,7 @@ internal sealed unsafe class VolumeWriteBatch : BatchBody
     /// <inheritdoc/>
     public override void Apply(in BatchPlace place)
     {
+        _volume.LastLsn = place.Lsn;
         for (int i = 0; i < _newCount; i++)
         {
             _newLocations[i] = _newLocations[i] with { PackId = place.PackId, Offset = _newLocations[i].Offset + place.PayloadOffset };
