@@ -55,8 +55,9 @@ internal static class BenchmarkData
     {
         string[] words =
         [
-            "request", "served", "from", "cache", "connection", "closed", "by", "peer", "volume", "block", "write", "read", "error", "warning",
-            "retry", "timeout", "accepted", "flush", "after", "before", "status", "user", "session", "expired", "GET", "POST", "index", "lookup",
+            "request", "served", "from", "cache", "connection", "closed", "by", "peer", "volume", "block", "write", "read", "error",
+            "warning", "retry", "timeout", "accepted", "flush", "after", "before", "status", "user", "session", "expired", "GET", "POST",
+            "index", "lookup",
         ];
         var line = new StringBuilder();
         while (!buffer.IsEmpty)

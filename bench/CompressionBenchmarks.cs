@@ -56,8 +56,14 @@ public class CompressionBenchmarks : IDisposable
     {
         for (int i = 0; i < Count; i++)
         {
-            bool isRaw = _lengths[i] == 0;
-            ChunkCompressor.Decompress(isRaw ? ChunkCodec.Raw : _setting.Codec, isRaw ? Chunk(i) : _stored.AsSpan(i * Size, _lengths[i]), _buffer);
+            if (_lengths[i] == 0)
+            {
+                ChunkCompressor.Decompress(ChunkCodec.Raw, Chunk(i), _buffer);
+            }
+            else
+            {
+                ChunkCompressor.Decompress(_setting.Codec, _stored.AsSpan(i * Size, _lengths[i]), _buffer);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ namespace Voe.Benchmarks;
 public unsafe class HashingBenchmarks
 {
     private const int Count = 4096;
+    private readonly ChunkHasher _hasher = ChunkHasher.For(Store.Hashing.HashAlgorithm.Blake3);
     private readonly nint[] _chunks = new nint[Count];
     private readonly ChunkHash[] _hashes = new ChunkHash[Count];
     private byte* _memory;
@@ -47,7 +48,7 @@ public unsafe class HashingBenchmarks
     {
         for (int i = 0; i < Count; i++)
         {
-            _hashes[i] = ChunkHasher.For(Store.Hashing.HashAlgorithm.Blake3).Hash(new ReadOnlySpan<byte>((void*)_chunks[i], BenchmarkData.PieceSize));
+            _hashes[i] = _hasher.Hash(new ReadOnlySpan<byte>((void*)_chunks[i], BenchmarkData.PieceSize));
         }
     }
 
@@ -63,7 +64,7 @@ public unsafe class HashingBenchmarks
     {
         for (int i = 0; i < Count; i += size)
         {
-            ChunkHasher.For(Store.Hashing.HashAlgorithm.Blake3).HashMany(_chunks.AsSpan(i, size), BenchmarkData.PieceSize, _hashes.AsSpan(i, size));
+            _hasher.HashMany(_chunks.AsSpan(i, size), BenchmarkData.PieceSize, _hashes.AsSpan(i, size));
         }
     }
 }

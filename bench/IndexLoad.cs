@@ -34,7 +34,8 @@ internal static class IndexLoad
             [
                 $"{chunkCount:N0} chunks added and mapped: {chunkCount / addSeconds / 1e6:F2} M/s, checkpoints included",
                 $"look-ups of {BatchSize}, random: known {hit / 1e6:F2} M/s, new {miss / 1e6:F2} M/s; map entries {map / 1e6:F2} M/s",
-                $"memory of the process: +{memory / 1e6:F0} MB, {(double)memory / chunkCount:F1} bytes a chunk; RocksDB on disk {(double)disk / chunkCount:F1} bytes a chunk",
+                $"memory of the process: +{memory / 1e6:F0} MB, {(double)memory / chunkCount:F1} bytes a chunk; "
+                    + $"RocksDB on disk {(double)disk / chunkCount:F1} bytes a chunk",
             ];
         }
         finally
@@ -52,8 +53,9 @@ internal static class IndexLoad
             int count = Math.Min(BatchSize, chunkCount - first);
             for (int i = 0; i < count; i++)
             {
-                ChunkHash hash = HashOf(first + i);
-                var location = new ChunkLocation((uint)(1 + ((first + i) >> 14)), (uint)((first + i) & 0x3FFF) << 12, 4096, ChunkCodec.Raw, (uint)i);
+                int number = first + i;
+                ChunkHash hash = HashOf(number);
+                var location = new ChunkLocation((uint)(1 + (number >> 14)), (uint)(number & 0x3FFF) << 12, 4096, ChunkCodec.Raw, (uint)i);
                 index.AddChunk(hash, location);
                 entries[i] = new MapEntry(hash, location);
             }

@@ -41,7 +41,9 @@ internal sealed class StoreLoads(ThroughputOptions options)
 
     /// <summary>Reads what was written before, in order.</summary>
     /// <param name="threads">How many threads, each with its own volume.</param>
-    /// <param name="isCached">Whether from the chunk cache; else from the packs, with the cache off, through the kernel's page cache.</param>
+    /// <param name="isCached">
+    /// Whether from the chunk cache; else from the packs, with the cache off, through the kernel's page cache.
+    /// </param>
     public Measurement ReadSequentially(int threads, bool isCached) => Read(threads, isCached, volume =>
     {
         byte[] buffer = new byte[options.RequestSize];
@@ -131,7 +133,7 @@ internal sealed class StoreLoads(ThroughputOptions options)
         int bytes = group * BenchmarkData.PieceSize;
         for (long i = 0; i < count; i++)
         {
-            Memory<byte> data = buffer.AsMemory((int)(i * bytes % (BufferSize - bytes)) / BenchmarkData.PieceSize * BenchmarkData.PieceSize, bytes);
+            Memory<byte> data = buffer.AsMemory((int)(i * bytes % (buffer.Length / bytes * bytes)), bytes);
             BenchmarkData.Stamp(data.Span, i * group);
             for (int j = 0; j < group; j++)
             {

@@ -98,8 +98,9 @@ internal static unsafe class ThroughputCommand
             double ratio = Median(runs, DurableSpeed) / Median(results[baseline], DurableSpeed);
             double cpuRatio = Median(results[baseline], CpuTime) / Median(runs, CpuTime);
             Console.WriteLine(
-                $"| {load.Name} | {load.Threads} | {Median(runs, static run => run.MegabytesPerSecond):F0} | {Median(runs, DurableSpeed):F0} "
-                + $"| {Median(runs, static run => run.OperationsPerSecond) / 1e3:F1} | {Median(runs, CpuTime):F2} | {ratio:F2} | {cpuRatio:F2} |");
+                $"| {load.Name} | {load.Threads} | {Median(runs, static run => run.MegabytesPerSecond):F0} "
+                + $"| {Median(runs, DurableSpeed):F0} | {Median(runs, static run => run.OperationsPerSecond) / 1e3:F1} "
+                + $"| {Median(runs, CpuTime):F2} | {ratio:F2} | {cpuRatio:F2} |");
         }
     }
 

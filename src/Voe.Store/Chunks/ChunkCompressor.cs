@@ -11,7 +11,9 @@ namespace Voe.Store.Chunks;
 /// </summary>
 internal sealed class ChunkCompressor : IDisposable
 {
-    /// <summary>A chunk is stored raw unless it shrinks by a sixteenth of its length: less is not worth decoding it at every read.</summary>
+    /// <summary>
+    /// A chunk is stored raw unless it shrinks by a sixteenth of its length: less is not worth decoding it at every read.
+    /// </summary>
     private const int LeastGainDivisor = 16;
 
     /// <summary>Bytes that the test for noise looks at.</summary>

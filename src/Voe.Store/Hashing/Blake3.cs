@@ -20,7 +20,10 @@ public static class Blake3
         return ChunkHash.Read(output);
     }
 
-    /// <summary>Fills <paramref name="output"/>, of any length, with the hash of <paramref name="data"/>; a shorter output is the start of a longer one.</summary>
+    /// <summary>
+    /// Fills <paramref name="output"/>, of any length, with the hash of <paramref name="data"/>; a shorter output is the
+    /// start of a longer one.
+    /// </summary>
     public static void Hash(ReadOnlySpan<byte> data, Span<byte> output) =>
         Hash(Blake3Tree.WidestLanes, data, Blake3Scalar.IV, 0, output);
 
@@ -76,7 +79,8 @@ public static class Blake3
     }
 
     /// <summary>The root's compression, again for each 64 bytes of output with the next counter (§2.6).</summary>
-    private static void WriteOutput(ReadOnlySpan<uint> chainingValue, ReadOnlySpan<byte> block, uint blockLength, uint flags, Span<byte> output)
+    private static void WriteOutput(
+        ReadOnlySpan<uint> chainingValue, ReadOnlySpan<byte> block, uint blockLength, uint flags, Span<byte> output)
     {
         Span<uint> words = stackalloc uint[16];
         Span<byte> bytes = stackalloc byte[Blake3Scalar.BlockSize];

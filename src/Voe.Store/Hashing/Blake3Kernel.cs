@@ -27,15 +27,13 @@ internal static unsafe class Blake3Kernel<TLanes, TVector>
     /// <param name="counters">
     /// One word per lane, the low half of the counter. The high half is zero, since a span has less than 2^32 leaves.
     /// </param>
-    /// <param name="flags">Flags of every block.</param>
-    /// <param name="firstFlags">More flags of the first block.</param>
-    /// <param name="lastFlags">More flags of the last block.</param>
+    /// <param name="flags">The blocks' flags.</param>
     /// <param name="output">Receives 32 bytes per lane, in the order of the lanes. May overlap the inputs.</param>
     // Optimised from the first call: unoptimised, each vector operation would be a call, and a store that has just
     // started would crawl. There is nothing here that a profile could improve.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Compress(
-        byte** inputs, byte** upcoming, int blockCount, uint* key, uint* counters, uint flags, uint firstFlags, uint lastFlags, byte* output)
+        byte** inputs, byte** upcoming, int blockCount, uint* key, uint* counters, BlockFlags flags, byte* output)
     {
         // Aligned by hand, since a vector that crosses a cache line costs two accesses.
         byte* buffer = stackalloc byte[17 * sizeof(TVector)];
@@ -46,11 +44,10 @@ internal static unsafe class Blake3Kernel<TLanes, TVector>
         {
             LoadMessage(inputs, block * Blake3Scalar.BlockSize, m);
             Prefetch(upcoming, block * Blake3Scalar.BlockSize);
-            uint blockFlags = flags | (block == 0 ? firstFlags : 0) | (block == blockCount - 1 ? lastFlags : 0);
             TVector s8 = TLanes.Broadcast(Blake3Scalar.IV0), s9 = TLanes.Broadcast(Blake3Scalar.IV1);
             TVector s10 = TLanes.Broadcast(Blake3Scalar.IV2), s11 = TLanes.Broadcast(Blake3Scalar.IV3);
             TVector s12 = Unsafe.ReadUnaligned<TVector>(counters), s13 = TLanes.Broadcast(0);
-            TVector s14 = TLanes.Broadcast(Blake3Scalar.BlockSize), s15 = TLanes.Broadcast(blockFlags);
+            TVector s14 = TLanes.Broadcast(Blake3Scalar.BlockSize), s15 = TLanes.Broadcast(flags.Of(block, blockCount));
 
             // The schedule is static data of the module, which does not move.
             byte* word = (byte*)Unsafe.AsPointer(ref Unsafe.AsRef(in Blake3Scalar.Schedule[0]));

@@ -53,7 +53,9 @@ internal unsafe interface ILanes<TVector>
     /// <summary>In each 128 bits: the high halves of left and right.</summary>
     static abstract TVector UnpackHigh64(TVector left, TVector right);
 
-    /// <summary>Reads 16 bytes at <paramref name="offset"/> of inputs 0, 4, 8 and so on, as many as there are groups of four lanes.</summary>
+    /// <summary>
+    /// Reads 16 bytes at <paramref name="offset"/> of inputs 0, 4, 8 and so on, as many as there are groups of four lanes.
+    /// </summary>
     static abstract TVector Gather(byte** inputs, nint offset);
 
     /// <summary>Writes each 128 bits, the g-th to <paramref name="output"/> + g * <paramref name="stride"/>.</summary>
@@ -140,7 +142,8 @@ internal readonly unsafe struct Lanes8 : ILanes<Vector256<uint>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<uint> Rotate16(Vector256<uint> value) => Avx512F.VL.IsSupported
         ? Avx512F.VL.RotateRight(value, 16)
-        : Avx2.Shuffle(value.AsByte(), Vector256.Create(Vector128.Create((byte)2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13))).AsUInt32();
+        : Avx2.Shuffle(
+            value.AsByte(), Vector256.Create(Vector128.Create((byte)2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13))).AsUInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<uint> Rotate12(Vector256<uint> value) =>
@@ -149,7 +152,8 @@ internal readonly unsafe struct Lanes8 : ILanes<Vector256<uint>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<uint> Rotate8(Vector256<uint> value) => Avx512F.VL.IsSupported
         ? Avx512F.VL.RotateRight(value, 8)
-        : Avx2.Shuffle(value.AsByte(), Vector256.Create(Vector128.Create((byte)1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12))).AsUInt32();
+        : Avx2.Shuffle(
+            value.AsByte(), Vector256.Create(Vector128.Create((byte)1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12))).AsUInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<uint> Rotate7(Vector256<uint> value) =>

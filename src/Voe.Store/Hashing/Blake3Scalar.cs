@@ -16,6 +16,9 @@ internal static unsafe class Blake3Scalar
     /// <summary>Bytes of a leaf of the hash tree (a "chunk" in the paper, a word that means something else here).</summary>
     public const int LeafSize = 1024;
 
+    /// <summary>Blocks of a whole leaf.</summary>
+    public const int BlocksPerLeaf = LeafSize / BlockSize;
+
     /// <summary>Flag: first block of a leaf.</summary>
     public const uint LeafStart = 1;
 
@@ -100,19 +103,16 @@ internal static unsafe class Blake3Scalar
     /// <param name="input">The blocks.</param>
     /// <param name="key">Eight words.</param>
     /// <param name="counter">The counter.</param>
-    /// <param name="flags">Flags of every block.</param>
-    /// <param name="firstFlags">More flags of the first block.</param>
-    /// <param name="lastFlags">More flags of the last block.</param>
+    /// <param name="flags">The blocks' flags.</param>
     /// <param name="output">Receives 32 bytes. May overlap the input.</param>
-    public static void Compress(
-        ReadOnlySpan<byte> input, ReadOnlySpan<uint> key, uint counter, uint flags, uint firstFlags, uint lastFlags, Span<byte> output)
+    public static void Compress(ReadOnlySpan<byte> input, ReadOnlySpan<uint> key, uint counter, BlockFlags flags, Span<byte> output)
     {
         Span<uint> words = stackalloc uint[16];
         key.CopyTo(words);
-        for (int offset = 0; offset < input.Length; offset += BlockSize)
+        int count = input.Length / BlockSize;
+        for (int i = 0; i < count; i++)
         {
-            uint blockFlags = flags | (offset == 0 ? firstFlags : 0) | (offset == input.Length - BlockSize ? lastFlags : 0);
-            Compress(words[..8], input.Slice(offset, BlockSize), counter, BlockSize, blockFlags, words);
+            Compress(words[..8], input.Slice(i * BlockSize, BlockSize), counter, BlockSize, flags.Of(i, count), words);
         }
 
         WriteWords(words[..8], output);
@@ -139,4 +139,20 @@ internal static unsafe class Blake3Scalar
         s[c] += s[d];
         s[b] = BitOperations.RotateRight(s[b] ^ s[c], 7);
     }
+}
+
+/// <summary>The flags of an input's blocks.</summary>
+/// <param name="All">Flags of every block.</param>
+/// <param name="First">More flags of the first block.</param>
+/// <param name="Last">More flags of the last block.</param>
+internal readonly record struct BlockFlags(uint All, uint First = 0, uint Last = 0)
+{
+    /// <summary>Those of a whole leaf, in hashing with these flags.</summary>
+    public static BlockFlags Leaf(uint flags) => new(flags, Blake3Scalar.LeafStart, Blake3Scalar.LeafEnd);
+
+    /// <summary>Those of a parent, which is one block.</summary>
+    public static BlockFlags Parent(uint flags) => new(flags | Blake3Scalar.Parent);
+
+    /// <summary>Those of block <paramref name="index"/> of <paramref name="count"/>.</summary>
+    public uint Of(int index, int count) => All | (index == 0 ? First : 0) | (index == count - 1 ? Last : 0);
 }

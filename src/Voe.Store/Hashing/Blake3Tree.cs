@@ -31,15 +31,13 @@ internal static unsafe class Blake3Tree
     /// <param name="blockCount">64-byte blocks of each input.</param>
     /// <param name="key">Eight words.</param>
     /// <param name="counters">A word for each input and <see cref="Padding"/> more of any value.</param>
-    /// <param name="flags">Flags of every block.</param>
-    /// <param name="firstFlags">More flags of the first block.</param>
-    /// <param name="lastFlags">More flags of the last block.</param>
+    /// <param name="flags">The blocks' flags.</param>
     /// <param name="output">
     /// Room for 32 bytes for each input and <see cref="Padding"/> more. May be the inputs' own buffer, if output i lies
     /// nowhere behind input i.
     /// </param>
     public static void Compress(
-        int lanes, byte** inputs, int count, int blockCount, uint* key, uint* counters, uint flags, uint firstFlags, uint lastFlags, byte* output)
+        int lanes, byte** inputs, int count, int blockCount, uint* key, uint* counters, BlockFlags flags, byte* output)
     {
         if (lanes == 1)
         {
@@ -47,7 +45,7 @@ internal static unsafe class Blake3Tree
             {
                 Blake3Scalar.Compress(
                     new ReadOnlySpan<byte>(inputs[i], blockCount * Blake3Scalar.BlockSize), new ReadOnlySpan<uint>(key, 8), counters[i],
-                    flags, firstFlags, lastFlags, new Span<byte>(output + (i * ChunkHash.Size), ChunkHash.Size));
+                    flags, new Span<byte>(output + (i * ChunkHash.Size), ChunkHash.Size));
             }
 
             return;
@@ -65,16 +63,13 @@ internal static unsafe class Blake3Tree
             switch (pass)
             {
                 case 16:
-                    Blake3Kernel<Lanes16, Vector512<uint>>.Compress(
-                        from, upcoming, blockCount, key, counters + i, flags, firstFlags, lastFlags, to);
+                    Blake3Kernel<Lanes16, Vector512<uint>>.Compress(from, upcoming, blockCount, key, counters + i, flags, to);
                     break;
                 case 8:
-                    Blake3Kernel<Lanes8, Vector256<uint>>.Compress(
-                        from, upcoming, blockCount, key, counters + i, flags, firstFlags, lastFlags, to);
+                    Blake3Kernel<Lanes8, Vector256<uint>>.Compress(from, upcoming, blockCount, key, counters + i, flags, to);
                     break;
                 default:
-                    Blake3Kernel<Lanes4, Vector128<uint>>.Compress(
-                        from, upcoming, blockCount, key, counters + i, flags, firstFlags, lastFlags, to);
+                    Blake3Kernel<Lanes4, Vector128<uint>>.Compress(from, upcoming, blockCount, key, counters + i, flags, to);
                     break;
             }
 
@@ -90,7 +85,7 @@ internal static unsafe class Blake3Tree
     /// <param name="values">The chaining values, with <see cref="Padding"/>.</param>
     /// <param name="count">How many, 2 to <see cref="MaxLeaves"/>.</param>
     /// <param name="key">Eight words.</param>
-    /// <param name="flags">The flags of every parent.</param>
+    /// <param name="flags">Flags of every parent, besides the one that says that it is one.</param>
     [SkipLocalsInit]
     public static int Reduce(int lanes, byte* values, int count, uint* key, uint flags)
     {
@@ -105,7 +100,7 @@ internal static unsafe class Blake3Tree
 
         // Saved first, since the padding of the last pass may fall on it.
         Vector256<byte> odd = (count & 1) == 0 ? default : Vector256.Load(values + ((count - 1) * ChunkHash.Size));
-        Compress(lanes, inputs, pairs, 1, key, counters, flags, 0, 0, values);
+        Compress(lanes, inputs, pairs, 1, key, counters, BlockFlags.Parent(flags), values);
         if ((count & 1) == 0)
         {
             return pairs;
@@ -121,7 +116,7 @@ internal static unsafe class Blake3Tree
     /// </summary>
     public static void HashToRoot(int lanes, byte* data, long length, uint* key, uint flags, byte* children)
     {
-        long leaves = (length + Blake3Scalar.LeafSize - 1) / Blake3Scalar.LeafSize;
+        uint leaves = LeafCount(length);
         if (leaves <= MaxLeaves)
         {
             HashSubtree(lanes, data, (int)length, 0, key, flags, 2, children);
@@ -130,12 +125,12 @@ internal static unsafe class Blake3Tree
 
         long left = LeftLength(leaves);
         HashToValue(lanes, data, left, 0, key, flags, children);
-        HashToValue(lanes, data + left, length - left, (uint)(left / Blake3Scalar.LeafSize), key, flags, children + ChunkHash.Size);
+        HashToValue(lanes, data + left, length - left, LeafCount(left), key, flags, children + ChunkHash.Size);
     }
 
     private static void HashToValue(int lanes, byte* data, long length, uint counter, uint* key, uint flags, byte* value)
     {
-        long leaves = (length + Blake3Scalar.LeafSize - 1) / Blake3Scalar.LeafSize;
+        uint leaves = LeafCount(length);
         if (leaves <= MaxLeaves)
         {
             HashSubtree(lanes, data, (int)length, counter, key, flags, 1, value);
@@ -145,16 +140,23 @@ internal static unsafe class Blake3Tree
         byte* children = stackalloc byte[2 * ChunkHash.Size];
         long left = LeftLength(leaves);
         HashToValue(lanes, data, left, counter, key, flags, children);
-        HashToValue(lanes, data + left, length - left, counter + (uint)(left / Blake3Scalar.LeafSize), key, flags, children + ChunkHash.Size);
+        HashToValue(lanes, data + left, length - left, counter + LeafCount(left), key, flags, children + ChunkHash.Size);
         Blake3Scalar.Compress(
-            new ReadOnlySpan<byte>(children, 2 * ChunkHash.Size), new ReadOnlySpan<uint>(key, 8), 0, flags | Blake3Scalar.Parent, 0, 0,
+            new ReadOnlySpan<byte>(children, 2 * ChunkHash.Size), new ReadOnlySpan<uint>(key, 8), 0, BlockFlags.Parent(flags),
             new Span<byte>(value, ChunkHash.Size));
     }
 
-    /// <summary>Bytes of the left child of a node over <paramref name="leaves"/> leaves: the largest power of two of leaves that leaves some over.</summary>
-    private static long LeftLength(long leaves) => Blake3Scalar.LeafSize * (1L << System.Numerics.BitOperations.Log2((ulong)(leaves - 1)));
+    private static uint LeafCount(long length) => (uint)((length + Blake3Scalar.LeafSize - 1) / Blake3Scalar.LeafSize);
 
-    /// <summary>Hashes up to <see cref="MaxLeaves"/> leaves and reduces them to <paramref name="target"/> chaining values, 1 or 2.</summary>
+    /// <summary>
+    /// Bytes of the left child of a node over <paramref name="leaves"/> leaves: the largest power of two of leaves that
+    /// leaves some over.
+    /// </summary>
+    private static long LeftLength(uint leaves) => Blake3Scalar.LeafSize * (1L << System.Numerics.BitOperations.Log2(leaves - 1));
+
+    /// <summary>
+    /// Hashes up to <see cref="MaxLeaves"/> leaves and reduces them to <paramref name="target"/> chaining values, 1 or 2.
+    /// </summary>
     [SkipLocalsInit]
     private static void HashSubtree(int lanes, byte* data, int length, uint firstCounter, uint* key, uint flags, int target, byte* output)
     {
@@ -170,9 +172,7 @@ internal static unsafe class Blake3Tree
 
         if (count > 0)
         {
-            Compress(
-                lanes, inputs, count, Blake3Scalar.LeafSize / Blake3Scalar.BlockSize, key, counters, flags,
-                Blake3Scalar.LeafStart, Blake3Scalar.LeafEnd, values);
+            Compress(lanes, inputs, count, Blake3Scalar.BlocksPerLeaf, key, counters, BlockFlags.Leaf(flags), values);
         }
 
         int rest = length % Blake3Scalar.LeafSize;
@@ -186,7 +186,7 @@ internal static unsafe class Blake3Tree
 
         while (count > target)
         {
-            count = Reduce(lanes, values, count, key, flags | Blake3Scalar.Parent);
+            count = Reduce(lanes, values, count, key, flags);
         }
 
         new ReadOnlySpan<byte>(values, target * ChunkHash.Size).CopyTo(new Span<byte>(output, target * ChunkHash.Size));

@@ -52,7 +52,8 @@ public readonly struct ChunkHash(ulong word0, ulong word1, ulong word2, ulong wo
     {
         hash = default;
         Span<byte> bytes = stackalloc byte[Size];
-        if (text is null || text.Length != 2 * Size || Convert.FromHexString(text, bytes, out _, out _) != System.Buffers.OperationStatus.Done)
+        if (text is null || text.Length != 2 * Size
+            || Convert.FromHexString(text, bytes, out _, out _) != System.Buffers.OperationStatus.Done)
         {
             return false;
         }

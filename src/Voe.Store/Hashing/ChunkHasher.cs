@@ -118,13 +118,11 @@ internal sealed unsafe class Blake3ChunkHasher(int lanes) : ChunkHasher
             }
         }
 
-        Blake3Tree.Compress(
-            lanes, inputs, count, Blake3Scalar.LeafSize / Blake3Scalar.BlockSize, key, counters, 0,
-            Blake3Scalar.LeafStart, Blake3Scalar.LeafEnd, values);
+        Blake3Tree.Compress(lanes, inputs, count, Blake3Scalar.BlocksPerLeaf, key, counters, BlockFlags.Leaf(0), values);
         while (count > chunks.Length)
         {
             uint root = count == 2 * chunks.Length ? Blake3Scalar.Root : 0;
-            count = Blake3Tree.Reduce(lanes, values, count, key, Blake3Scalar.Parent | root);
+            count = Blake3Tree.Reduce(lanes, values, count, key, root);
         }
 
         for (int i = 0; i < hashes.Length; i++)

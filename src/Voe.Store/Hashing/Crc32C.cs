@@ -24,7 +24,10 @@ internal static class Crc32C
     /// <summary>The checksum of <paramref name="data"/>.</summary>
     public static uint Compute(ReadOnlySpan<byte> data) => Append(0, data);
 
-    /// <summary>The checksum of some bytes followed by <paramref name="data"/>, where <paramref name="crc"/> is that of the former; 0 for none.</summary>
+    /// <summary>
+    /// The checksum of some bytes followed by <paramref name="data"/>, where <paramref name="crc"/> is that of the former;
+    /// 0 for none.
+    /// </summary>
     public static uint Append(uint crc, ReadOnlySpan<byte> data)
     {
         crc = ~crc;
@@ -43,7 +46,9 @@ internal static class Crc32C
         return ~AppendSerially(crc, data);
     }
 
-    /// <summary>One stream, from and to the instruction's own value (not inverted): what is left over, and the twin of the fast way.</summary>
+    /// <summary>
+    /// One stream, from and to the instruction's own value (not inverted): what is left over, and the twin of the fast way.
+    /// </summary>
     internal static uint AppendSerially(uint crc, ReadOnlySpan<byte> data)
     {
         while (data.Length >= sizeof(ulong))

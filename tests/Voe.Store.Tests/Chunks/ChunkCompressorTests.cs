@@ -6,7 +6,12 @@ namespace Voe.Store.Tests.Chunks;
 public sealed class ChunkCompressorTests
 {
     private static readonly CompressionSetting[] Settings =
-        [CompressionSetting.Lz4, CompressionSetting.Zstd(1), CompressionSetting.Zstd(), CompressionSetting.Zstd(CompressionSetting.MaxZstdLevel)];
+    [
+        CompressionSetting.Lz4,
+        CompressionSetting.Zstd(1),
+        CompressionSetting.Zstd(),
+        CompressionSetting.Zstd(CompressionSetting.MaxZstdLevel),
+    ];
 
     private static readonly int[] Sizes = [4096, 8192, 16384, 32768, 65536];
 
@@ -149,12 +154,14 @@ public sealed class ChunkCompressorTests
             int length = compressor.Compress(setting, chunk, stored);
             foreach (int wrong in (int[])[4096, 8191, 8193, 65536])
             {
-                Assert.Throws<InvalidDataException>(() => ChunkCompressor.Decompress(setting.Codec, stored.AsSpan(0, length), new byte[wrong]));
+                Assert.Throws<InvalidDataException>(
+                    () => ChunkCompressor.Decompress(setting.Codec, stored.AsSpan(0, length), new byte[wrong]));
             }
 
             foreach (int wrong in (int[])[0, 1, length / 2, length - 1, length + 1])
             {
-                Assert.Throws<InvalidDataException>(() => ChunkCompressor.Decompress(setting.Codec, stored.AsSpan(0, wrong), new byte[chunk.Length]));
+                Assert.Throws<InvalidDataException>(
+                    () => ChunkCompressor.Decompress(setting.Codec, stored.AsSpan(0, wrong), new byte[chunk.Length]));
             }
         }
 
@@ -184,7 +191,7 @@ public sealed class ChunkCompressorTests
         var random = new Random(7);
         Action<Random, byte[]>[] fills = [.. Kinds.Values];
         int refused = 0;
-        for (int i = 0; i < 20_000; i++)
+        for (int i = 0; i < 8_000; i++)
         {
             int size = Sizes[random.Next(2)];
             var chunk = new byte[size];
@@ -205,7 +212,7 @@ public sealed class ChunkCompressorTests
             }
         }
 
-        Assert.InRange(refused, 5_000, 20_000);
+        Assert.InRange(refused, 2_000, 8_000);
     }
 
     [Fact]
