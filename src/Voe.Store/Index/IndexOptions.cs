@@ -4,8 +4,9 @@ namespace Voe.Store.Index;
 internal sealed record IndexOptions
 {
     /// <summary>
-    /// Memory outside RocksDB in bytes: a third for the changes since the last checkpoint, a third for the changes that a
-    /// checkpoint is writing, a third for cached look-ups. 1 MiB or more.
+    /// Memory outside RocksDB in bytes, 1 MiB or more: a sixth for the filter of chunks (10 bits each for 26 million chunks with the
+    /// default), and equal shares of the rest for the changes since the last checkpoint, for the changes that a checkpoint is
+    /// writing, and for cached look-ups.
     /// </summary>
     public long Memory { get; init; } = 192L << 20;
 

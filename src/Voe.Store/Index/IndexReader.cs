@@ -14,14 +14,16 @@ internal sealed unsafe class IndexReader : IDisposable
     // Missing rows this dense are walked by an iterator, which seeks once; sparser ones are looked up by key.
     private const int WalkDensity = 4;
     private readonly RocksReader _rocks;
+    private readonly ChunkFilterKeeper _filter;
     private readonly LookupCache<ChunkKey> _chunkCache;
     private readonly LookupCache<MapKey> _mapCache;
     private IndexView? _view;
 
     /// <summary>A reader whose two caches take at most <paramref name="cacheMemory"/> bytes.</summary>
-    public IndexReader(RocksReader rocks, IndexView view, long cacheMemory)
+    public IndexReader(RocksReader rocks, ChunkFilterKeeper filter, IndexView view, long cacheMemory)
     {
         _rocks = rocks;
+        _filter = filter;
         _view = view;
         _chunkCache = new LookupCache<ChunkKey>(cacheMemory / 2);
         _mapCache = new LookupCache<MapKey>(cacheMemory / 2);
@@ -122,7 +124,9 @@ internal sealed unsafe class IndexReader : IDisposable
             _mapCache.Put(MapKey.ReadFrom((IndexSlot*)slot), IndexSlot.GetValue((IndexSlot*)slot));
         }
 
-        foreach (nint slot in slots.AsSpan(0, frozen.Chunks.CopySlots(slots)))
+        var chunkSlots = slots.AsSpan(0, frozen.Chunks.CopySlots(slots));
+        _filter.Add(chunkSlots);
+        foreach (nint slot in chunkSlots)
         {
             var entry = IndexSlot.GetValue((IndexSlot*)slot);
             if (entry.Location.IsNone)
@@ -185,6 +189,17 @@ internal sealed unsafe class IndexReader : IDisposable
         if (missing != 0)
         {
             missing = _chunkCache.FindMany(keys, tableHashes, missing, entries);
+        }
+
+        if (missing != 0 && _filter.Filter is { } filter)
+        {
+            ulong maybe = filter.MayContainMany(keys, missing);
+            for (ulong unknown = missing & ~maybe; unknown != 0; unknown &= unknown - 1)
+            {
+                entries[BitOperations.TrailingZeroCount(unknown)] = default;
+            }
+
+            missing = maybe;
         }
 
         if (missing != 0)

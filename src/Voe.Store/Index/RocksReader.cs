@@ -5,23 +5,35 @@ using Voe.Store.Hashing;
 
 namespace Voe.Store.Index;
 
+/// <summary>Gets the hashes of a scan; valid during the call. Returns whether to go on.</summary>
+/// <param name="hashes">Some hashes, in byte order.</param>
+internal delegate bool ChunkVisitor(ReadOnlySpan<ChunkHash> hashes);
+
 /// <summary>Reads of the index's column families, through the native interface and without managed arrays. Safe from many threads.</summary>
 internal sealed unsafe class RocksReader : IDisposable
 {
     /// <summary>Keys read together at most.</summary>
     public const int BatchSize = 64;
 
+    private const int ScanBatchSize = 256;
+    private const int ScanReadahead = 1 << 20;
     private const int IsFound = 1;
     private const int IsNotFound = 0;
     private readonly RocksDatabase _database;
     private readonly Native _native = Native.Instance;
     private readonly nint _readOptions;
+    private readonly nint _scanOptions;
 
     /// <summary>A reader of an open database, which must stay open.</summary>
     public RocksReader(RocksDatabase database)
     {
         _database = database;
         _readOptions = _native.rocksdb_readoptions_create();
+
+        // A scan of everything leaves the cache to those who look things up.
+        _scanOptions = _native.rocksdb_readoptions_create();
+        _native.rocksdb_readoptions_set_fill_cache(_scanOptions, 0);
+        _native.rocksdb_readoptions_set_readahead_size(_scanOptions, (nuint)ScanReadahead);
     }
 
     /// <summary>Looks up at most 64 chunks; the default location stands for "no such chunk". Hashes and locations by index.</summary>
@@ -156,8 +168,51 @@ internal sealed unsafe class RocksReader : IDisposable
         }
     }
 
+    /// <summary>About how many chunks there are.</summary>
+    public ulong EstimateChunkCount() => _database.GetProperty(_database.Chunks, "rocksdb.estimate-num-keys");
+
+    /// <summary>Passes the hashes of all chunks to a visitor, some at a time in byte order, until it returns false.</summary>
+    public void ScanChunks(ChunkVisitor visitor)
+    {
+        Span<ChunkHash> hashes = stackalloc ChunkHash[ScanBatchSize];
+        int count = 0;
+        nint iterator = _native.rocksdb_create_iterator_cf(_database.Handle, _scanOptions, _database.Chunks);
+        try
+        {
+            for (_native.rocksdb_iter_seek_to_first(iterator); _native.rocksdb_iter_valid(iterator) != 0; _native.rocksdb_iter_next(iterator))
+            {
+                nint start = _native.rocksdb_iter_key(iterator, out nuint length);
+                var key = new ReadOnlySpan<byte>((void*)start, (int)length);
+                hashes[count++] = length == ChunkHash.Size ? ChunkHash.Read(key) : throw IndexKeys.Damaged("a chunk hash", key);
+                if (count == ScanBatchSize)
+                {
+                    count = 0;
+                    if (!visitor(hashes))
+                    {
+                        return;
+                    }
+                }
+            }
+
+            _native.rocksdb_iter_get_error(iterator);
+            visitor(hashes[..count]);
+        }
+        catch (RocksDbException e)
+        {
+            throw _database.Translate(e);
+        }
+        finally
+        {
+            _native.rocksdb_iter_destroy(iterator);
+        }
+    }
+
     /// <summary>Frees native objects. No read may be running.</summary>
-    public void Dispose() => _native.rocksdb_readoptions_destroy(_readOptions);
+    public void Dispose()
+    {
+        _native.rocksdb_readoptions_destroy(_readOptions);
+        _native.rocksdb_readoptions_destroy(_scanOptions);
+    }
 
     private nint MultiGet(nint family, byte* keys, int keySize, int count)
     {

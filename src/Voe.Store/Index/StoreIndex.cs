@@ -13,7 +13,7 @@ namespace Voe.Store.Index;
 /// <para>Threads: look-ups from any thread at any time; they never wait for changes. Changes and <see cref="Freeze"/> one at
 /// a time, in the log's order, by a caller that serialises them. <see cref="WriteFrozen"/> on any one thread, beside both.</para>
 /// <para>Durability: changes are durable once the <see cref="WriteFrozen"/> of their delta has returned; whatever was not is
-/// gone after <see cref="Dispose"/>, which writes nothing. Replaying a log from any earlier checkpoint gives the same index.</para>
+/// gone after <see cref="Dispose"/>, which makes no checkpoint. Replaying a log from any earlier checkpoint gives the same index.</para>
 /// <para>Errors: <see cref="StoreFullException"/>, <see cref="StoreIOException"/>, and <see cref="StoreDamagedException"/>
 /// when RocksDB's files are damaged: the index directory is then deleted and rebuilt.</para>
 /// </remarks>
@@ -23,6 +23,7 @@ internal sealed class StoreIndex : IDisposable
     private readonly RocksReader _rocks;
     private readonly UsageLedger _ledger;
     private readonly CheckpointWriter _checkpoint;
+    private readonly ChunkFilterKeeper _filter;
     private readonly IndexReader _reader;
     private readonly Action<CheckpointStep>? _failPoint;
 
@@ -57,10 +58,12 @@ internal sealed class StoreIndex : IDisposable
 
         _failPoint = options.FailPoint;
         _checkpoint = new CheckpointWriter(_database, _rocks, _ledger, chunkFilePath, _failPoint);
-        long third = Math.Max(options.Memory, 1L << 20) / 3;
-        _active = new Delta(third);
-        _spare = new Delta(third);
-        _reader = new IndexReader(_rocks, new IndexView(_active, null), third);
+        long sixth = Math.Max(options.Memory, 1L << 20) / 6;
+        _filter = new ChunkFilterKeeper(_database, _rocks, Path.Combine(directory, "chunks.filter"), sixth);
+        long part = sixth * 5 / 3;
+        _active = new Delta(part);
+        _spare = new Delta(part);
+        _reader = new IndexReader(_rocks, _filter, new IndexView(_active, null), part);
     }
 
     /// <summary>Opens the index in a local directory, which is created when missing.</summary>
@@ -174,7 +177,10 @@ internal sealed class StoreIndex : IDisposable
     /// <summary>Chunks of a volume that are not holes, as of the last checkpoint.</summary>
     public long GetMappedChunks(uint volume) => _ledger.GetMappedChunks(volume);
 
-    /// <summary>Closes RocksDB and frees memory, writing nothing. No change or checkpoint may be running; look-ups fail from now on.</summary>
+    /// <summary>Waits until the filter of chunks is filled, which after a crash begins in the background when the index is opened.</summary>
+    internal void WaitUntilFilterIsFilled() => _filter.WaitUntilFilled();
+
+    /// <summary>Closes RocksDB and frees memory; changes that are not in a checkpoint are gone. No change or checkpoint may be running; look-ups fail from now on.</summary>
     public void Dispose()
     {
         if (_reader.Close() is not { } view)
@@ -183,6 +189,12 @@ internal sealed class StoreIndex : IDisposable
         }
 
         _viewBeforeFreeze?.WaitForReaders();
+        if (view.Frozen is null)
+        {
+            _filter.Save();
+        }
+
+        _filter.Dispose();
         view.Active.Dispose();
         view.Frozen?.Dispose();
         _spare?.Dispose();

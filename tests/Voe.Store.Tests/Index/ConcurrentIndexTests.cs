@@ -11,7 +11,7 @@ namespace Voe.Store.Tests.Index;
 public sealed class ConcurrentIndexTests
 {
     private const int ChunkCount = 1200;
-    private const int CheckpointCount = 40;
+    private const int CheckpointCount = 12;
     private const uint Volume = 3;
     private readonly int[] _begun = new int[ChunkCount];
     private readonly int[] _finished = new int[ChunkCount];
