@@ -16,8 +16,24 @@ return new CommandLine().Invoke(args, Console.Out, Console.Error, options =>
             console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
             console.ColorBehavior = LoggerColorBehavior.Disabled;
         })
-        .Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
+        .Services.Configure<ConsoleLoggerOptions>(console =>
+        {
+            console.LogToStandardErrorThreshold = LogLevel.Trace;
+
+            // Whoever reads standard error, or does not, must not hold up requests.
+            console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite;
+        }));
     ILogger logger = loggers.CreateLogger("voe-server");
     using var stop = new StopSignal(logger);
-    return new ServerHost(options, logger, TimeProvider.System).Run(Console.Out, stop.Token);
+    try
+    {
+        return new ServerHost(options, logger, TimeProvider.System).Run(Console.Out, stop.Token);
+    }
+#pragma warning disable CA1031 // The top of the program.
+    catch (Exception failure)
+#pragma warning restore CA1031
+    {
+        logger.LogCritical(failure, "voe-server ends for an error that should not be");
+        return ExitStatus.Bug;
+    }
 });

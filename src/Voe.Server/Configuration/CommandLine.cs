@@ -67,6 +67,10 @@ internal sealed class CommandLine
         Description = "Verify what is read by its checksum alone, not by its hash too.",
     };
 
+    private readonly Option<long> _nbdMemory = SizeOption(
+        "--nbd-memory", "Memory for requests and replies of all NBD connections; who needs more waits.",
+        DefaultLimits.ReceiveMemory + DefaultLimits.ReplyMemory, 128 * MiB, long.MaxValue);
+
     private readonly Option<int> _maxConnections = new("--max-connections")
     {
         Description = "NBD connections at one time; further ones are closed at once.",
@@ -109,7 +113,7 @@ internal sealed class CommandLine
             """)
         {
             _store, _nbd, _volume, _chunkCache, _indexMemory, _rocksDbMemory, _packSize, _checkpointInterval, _hash, _noVerifyHash,
-            _maxConnections, _logLevel,
+            _nbdMemory, _maxConnections, _logLevel,
         };
     }
 
@@ -187,6 +191,7 @@ internal sealed class CommandLine
     private ServerOptions ToOptions(ParseResult result)
     {
         NbdEndPoint[]? endPoints = result.GetValue(_nbd);
+        long nbdMemory = Size(result, _nbdMemory, DefaultLimits.ReceiveMemory + DefaultLimits.ReplyMemory);
         return new ServerOptions
         {
             StorePath = result.GetRequiredValue(_store),
@@ -202,7 +207,12 @@ internal sealed class CommandLine
                 CheckpointInterval = Size(result, _checkpointInterval, Defaults.CheckpointInterval),
                 VerifyHashOnRead = !result.GetValue(_noVerifyHash),
             },
-            Nbd = DefaultLimits with { MaxConnections = result.GetValue(_maxConnections) },
+            Nbd = DefaultLimits with
+            {
+                ReceiveMemory = nbdMemory / 2,
+                ReplyMemory = nbdMemory - (nbdMemory / 2),
+                MaxConnections = result.GetValue(_maxConnections),
+            },
             LogLevel = result.GetValue(_logLevel) switch
             {
                 "trace" => LogLevel.Trace,

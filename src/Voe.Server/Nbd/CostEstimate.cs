@@ -14,12 +14,22 @@ internal sealed class CostEstimate
     private const double Weight = 1.0 / 8;
     private const int UnitSize = 4096;
 
+    // Below that many the calls of the device would cost more than the waiting that they save.
+    private const int MinGroup = 4;
+
     private static readonly double MicrosecondsPerTick = 1e6 / Stopwatch.Frequency;
 
     private double _microsecondsPerUnit;
 
     /// <summary>Whether that many requests with that many bytes will probably take long.</summary>
     public bool IsLong(int count, long length) => Units(count, length) * Volatile.Read(ref _microsecondsPerUnit) > LongMicroseconds;
+
+    /// <summary>How many requests of one unit of bytes are as much as one worker should do at a time, up to <paramref name="max"/>.</summary>
+    public int GroupLimit(int max)
+    {
+        double each = 2 * Volatile.Read(ref _microsecondsPerUnit);
+        return each * max <= LongMicroseconds ? max : Math.Max(MinGroup, (int)(LongMicroseconds / each));
+    }
 
     /// <summary>Learns from a group that began at the timestamp <paramref name="start"/> and is done now.</summary>
     public void Record(int count, long length, long start)

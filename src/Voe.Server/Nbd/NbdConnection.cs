@@ -69,8 +69,14 @@ internal sealed class NbdConnection
     /// <summary>How long writes take.</summary>
     public CostEstimate WriteCost { get; } = new();
 
-    /// <summary>Starts the first worker, which does the handshake.</summary>
-    public void Start() => StartThread(RunFirstWorker);
+    /// <summary>Starts the first worker, which does the handshake. If there is no thread for it, the connection ends at once.</summary>
+    public void Start()
+    {
+        if (!TryStartThread(RunFirstWorker))
+        {
+            Leave();
+        }
+    }
 
     /// <summary>
     /// Asks the connection to end: it takes no further requests, finishes and answers those in flight, and closes.
@@ -153,7 +159,12 @@ internal sealed class NbdConnection
             _workerCount++;
         }
 
-        StartThread(RunExtraWorker);
+        if (!TryStartThread(RunExtraWorker))
+        {
+            // This worker is still there and takes the role again when it is done.
+            _resources.RemoveExtraWorker();
+            Leave();
+        }
     }
 
     /// <summary>No worker takes the role any more; those that wait leave.</summary>
@@ -166,8 +177,20 @@ internal sealed class NbdConnection
         }
     }
 
-    private void StartThread(ThreadStart run) =>
-        new Thread(run, WorkerStackSize) { IsBackground = true, Name = "nbd" }.Start();
+    private bool TryStartThread(ThreadStart run)
+    {
+        try
+        {
+            new Thread(run, WorkerStackSize) { IsBackground = true, Name = "nbd" }.Start();
+            return true;
+        }
+        catch (OutOfMemoryException failure)
+        {
+            // What the framework throws when the kernel gives no thread (a limit of the process or of its control group).
+            _resources.Logger.LogWarning("nbd: {Peer}: no thread to be had: {Message}", Peer, failure.Message);
+            return false;
+        }
+    }
 
     private void RunFirstWorker()
     {

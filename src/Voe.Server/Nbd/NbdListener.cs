@@ -33,16 +33,12 @@ internal sealed class NbdListener : IDisposable
     /// <summary>Begins to accept.</summary>
     public void Start() => _accepting = AcceptAsync();
 
-    /// <summary>Accepts no more, and removes a unix socket's file. Connections that exist go on.</summary>
+    /// <summary>Accepts no more. Connections that exist go on. The framework removes the file of a unix socket that it bound.</summary>
     public void Stop()
     {
         _stop.Cancel();
         _accepting.GetAwaiter().GetResult();
         _socket.Dispose();
-        if (EndPoint.UnixPath is not null)
-        {
-            File.Delete(EndPoint.UnixPath);
-        }
     }
 
     /// <inheritdoc/>
@@ -142,7 +138,9 @@ internal sealed class NbdListener : IDisposable
             {
                 return;
             }
-            catch (SocketException error)
+#pragma warning disable CA1031 // The top of a thread: a connection that cannot be had must not end those to come.
+            catch (Exception error)
+#pragma warning restore CA1031
             {
                 // Out of descriptors, or a client that left before it was accepted. Waiting a moment keeps the first
                 // from becoming a busy loop.

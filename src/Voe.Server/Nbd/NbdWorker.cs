@@ -50,6 +50,7 @@ internal sealed class NbdWorker
     /// <summary>Receives and handles one group; returns whether the role is still held.</summary>
     private bool ServeGroup()
     {
+        _group.ReadLimit = _connection.ReadCost.GroupLimit(RequestGroup.MaxRequests);
         ReceiveOutcome outcome = _connection.Receiver.Receive(_group);
         if (outcome != ReceiveOutcome.Requests)
         {

@@ -58,6 +58,12 @@ internal sealed class RequestGroup
     /// <summary>Bytes of data to read.</summary>
     public long ReadLength { get; private set; }
 
+    /// <summary>
+    /// Reads in a group at most. Set below <see cref="MaxRequests"/> when reads wait for the disk: a smaller group leaves
+    /// the next reads to another worker, so that they wait at the same time.
+    /// </summary>
+    public int ReadLimit { get; set; } = MaxRequests;
+
     /// <summary>How many requests there are.</summary>
     public int Count => _writeCount + _readCount + _otherCount + _refusalCount;
 
@@ -98,7 +104,8 @@ internal sealed class RequestGroup
                 return true;
             case NbdCommand.Read:
                 // One reply header for each request there can be is taken off first.
-                if (_readCount > 0 && ReadLength + request.Length > MaxReplySize - (MaxRequests * NbdReply.HeaderSize))
+                if (_readCount >= ReadLimit
+                    || (_readCount > 0 && ReadLength + request.Length > MaxReplySize - (MaxRequests * NbdReply.HeaderSize)))
                 {
                     return false;
                 }

@@ -55,7 +55,7 @@ public sealed class CommandLineTests : IDisposable
         ServerOptions options = Parse(
             "--nbd", "[::1]:0", "--nbd", "unix:/run/voe", "--volume", "a=1G,compression=zstd:7,chunk-size=16K", "--volume=b=512",
             "--chunk-cache", "1GiB", "--index-memory", "64M", "--rocksdb-memory=32M", "--pack-size", "128MiB", "--checkpoint-interval", "2G",
-            "--hash", "sha256", "--no-verify-hash", "--max-connections", "3", "--log-level", "debug");
+            "--hash", "sha256", "--no-verify-hash", "--nbd-memory", "1G", "--max-connections", "3", "--log-level", "debug");
         Assert.Equal("nbd://[::1]:0 nbd+unix:///?socket=/run/voe", string.Join(' ', options.NbdEndPoints));
         Assert.Equal([new VolumeSpec("a", 1 << 30, CompressionSetting.Zstd(7), 16_384), new VolumeSpec("b", 512, null, null)], options.Volumes);
         Assert.Equal(1L << 30, options.Store.ChunkCacheSize);
@@ -65,6 +65,8 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(2L << 30, options.Store.CheckpointInterval);
         Assert.Equal(HashAlgorithm.Sha256, options.Store.HashAlgorithm);
         Assert.False(options.Store.VerifyHashOnRead);
+        Assert.Equal(512L << 20, options.Nbd.ReceiveMemory);
+        Assert.Equal(512L << 20, options.Nbd.ReplyMemory);
         Assert.Equal(3, options.Nbd.MaxConnections);
         Assert.Equal(LogLevel.Debug, options.LogLevel);
     }
@@ -78,7 +80,7 @@ public sealed class CommandLineTests : IDisposable
         string[] expected =
         [
             "--store", "--nbd", "--volume", "--chunk-cache", "--index-memory", "--rocksdb-memory", "--pack-size", "--checkpoint-interval", "--hash",
-            "--no-verify-hash", "--max-connections", "--log-level", "Exit status", "127.0.0.1:10809", "voe-server ready",
+            "--no-verify-hash", "--nbd-memory", "--max-connections", "--log-level", "Exit status", "127.0.0.1:10809", "voe-server ready",
         ];
         Assert.All(expected, text => Assert.Contains(text, help, StringComparison.Ordinal));
     }

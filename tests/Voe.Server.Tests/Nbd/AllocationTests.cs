@@ -14,7 +14,7 @@ public sealed class AllocationTests
     public void Requests_allocate_nothing_once_the_connection_is_warm()
     {
         var device = new MeasuringDevice();
-        using var server = new TestServer(("d", device));
+        using var server = new TestServer(new NbdLimits { MaxWorkersPerConnection = 1 }, ("d", device));
         using NbdClient client = server.Connect();
         byte[] batch =
         [

@@ -154,6 +154,43 @@ public sealed class ConcurrencyTests
     }
 
     [Fact]
+    public void Reads_that_come_together_wait_for_the_disk_at_the_same_time_once_they_are_known_to_be_slow()
+    {
+        const int Together = 4;
+        using var allIn = new CountdownEvent(Together);
+        bool isTogether = false;
+        _device.BeforeRead = (offset, _) =>
+        {
+            if (offset == 0)
+            {
+                // What teaches the connection that reads are slow.
+                long start = Environment.TickCount64;
+                SpinWait.SpinUntil(() => Environment.TickCount64 - start >= 3);
+            }
+            else if (offset % (4 * 4096) == 0)
+            {
+                // The first of each four: returns only when as many calls of the device are under way.
+                if (!allIn.IsSet)
+                {
+                    allIn.Signal();
+                }
+
+                Volatile.Write(ref isTogether, allIn.Wait(TimeSpan.FromSeconds(20)));
+            }
+        };
+        using var server = new TestServer(("d", _device));
+        using NbdClient client = server.Connect();
+        client.DoRead(0, 512);
+        client.Send([.. Enumerable.Range(4, 4 * Together).SelectMany(i => NbdClient.Request(NbdClient.Read, (ulong)i * 4096, 4096, (ulong)i))]);
+        for (int i = 0; i < 4 * Together; i++)
+        {
+            Assert.Equal(0u, client.ReceiveReply(_ => 4096).Error);
+        }
+
+        Assert.True(Volatile.Read(ref isTogether));
+    }
+
+    [Fact]
     public void Large_writes_that_take_long_are_done_by_several_workers_and_none_is_mixed_up()
     {
         using var server = new TestServer(("d", _device));
@@ -242,6 +279,7 @@ public sealed class ConcurrencyTests
         // The least that a pool lends is one buffer of 32 MiB, or 30 small ones; each of these clients holds one.
         NbdClient[] idlers = [.. Enumerable.Range(0, 40).Select(_ => server.Connect())];
         Array.ForEach(idlers, idler => idler.Send(NbdClient.Request(NbdClient.Write, 0, 4096, 1)));
+        Assert.True(SpinWait.SpinUntil(() => server.Nbd.Resources.IsMemoryScarce, TimeSpan.FromSeconds(20)));
         using NbdClient client = server.Connect();
         Assert.Equal(0u, client.DoWrite(0, [1]));
         Array.ForEach(idlers, idler => idler.Dispose());

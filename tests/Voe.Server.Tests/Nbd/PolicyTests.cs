@@ -37,14 +37,17 @@ public sealed class PolicyTests
     {
         var cost = new CostEstimate();
         Assert.False(cost.IsLong(256, 32 << 20));
+        Assert.Equal(256, cost.GroupLimit(256));
         cost.Record(1, 4096, Stopwatch.GetTimestamp() - (Stopwatch.Frequency / 100));
         Assert.True(cost.IsLong(1, 4096));
+        Assert.Equal(4, cost.GroupLimit(256));
         for (int i = 0; i < 60; i++)
         {
             cost.Record(1, 4096, Stopwatch.GetTimestamp());
         }
 
         Assert.False(cost.IsLong(1, 4096));
+        Assert.InRange(cost.GroupLimit(256), 5, 256);
     }
 
     [Fact]
