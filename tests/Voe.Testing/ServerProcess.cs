@@ -36,6 +36,26 @@ public sealed partial class ServerProcess : IDisposable
         _process.ErrorDataReceived += (_, line) => Receive(line.Data, isStandardOutput: false);
     }
 
+    /// <summary>The command that starts the voe-server under test, without options; its last word is the program's file.</summary>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
+    public static IReadOnlyList<string> Command
+    {
+        get
+        {
+            string server = Environment.GetEnvironmentVariable("VOE_SERVER") is { Length: > 0 } chosen
+                ? chosen
+                : Path.Combine(AppContext.BaseDirectory, "voe-server.dll");
+            if (!File.Exists(server))
+            {
+                throw new InvalidOperationException($"there is no {server} to test; set VOE_SERVER, or reference the project Voe.Server");
+            }
+
+            return server.EndsWith(".dll", StringComparison.Ordinal)
+                ? [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet", server]
+                : [server];
+        }
+    }
+
     /// <summary>The process id.</summary>
     public int Id { get; private set; }
 
@@ -83,14 +103,14 @@ public sealed partial class ServerProcess : IDisposable
     public static ServerProcess Start(string storeDirectory, params string[] arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
-        ProcessStartInfo start = Command();
-        start.ArgumentList.Add("--store");
-        start.ArgumentList.Add(storeDirectory);
-        foreach (string argument in arguments)
+        IReadOnlyList<string> command = Command;
+        var start = new ProcessStartInfo(command[0], [.. command.Skip(1), "--store", storeDirectory, .. arguments])
         {
-            start.ArgumentList.Add(argument);
-        }
-
+            UseShellExecute = false,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         var server = new ServerProcess(start);
         try
         {
@@ -153,36 +173,6 @@ public sealed partial class ServerProcess : IDisposable
         _socketDirectory?.Delete(recursive: true);
         _socketDirectory = null;
         Id = 0;
-    }
-
-    private static ProcessStartInfo Command()
-    {
-        string server = Environment.GetEnvironmentVariable("VOE_SERVER") is { Length: > 0 } chosen
-            ? chosen
-            : Path.Combine(AppContext.BaseDirectory, "voe-server.dll");
-        if (!File.Exists(server))
-        {
-            throw new FileNotFoundException("there is no voe-server to test; set VOE_SERVER, or reference the project Voe.Server", server);
-        }
-
-        var start = new ProcessStartInfo
-        {
-            UseShellExecute = false,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        if (server.EndsWith(".dll", StringComparison.Ordinal))
-        {
-            start.FileName = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-            start.ArgumentList.Add(server);
-        }
-        else
-        {
-            start.FileName = server;
-        }
-
-        return start;
     }
 
     private void ChooseListeners(string[] arguments)
