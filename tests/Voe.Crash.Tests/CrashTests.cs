@@ -17,7 +17,11 @@ public sealed class CrashTests
         {
             lab.Disk.Inject(new FaultPlan { Seed = seed + life, CrashAtMutation = CrashPoint(lab.Random) });
             Live(lab, lab.Random.Next(1, 50));
-            lab.Crash(lab.Random.Next(2) == 0 ? CrashKind.PowerLost : CrashKind.ProcessDied, loseIndex: lab.Random.Next(4) == 0);
+            lab.CrashSomehow();
+            if (lab.Random.Next(4) == 0 && lab.HasSuperblock)
+            {
+                lab.RequireSound();
+            }
         }
 
         LiveOn(lab);
@@ -34,7 +38,7 @@ public sealed class CrashTests
             lab.Disk.Inject(new FaultPlan { Seed = at, CrashAtMutation = at });
             Live(lab, 8);
             isDone = !lab.Disk.IsDead;
-            lab.Crash(at % 2 == 0 ? CrashKind.PowerLost : CrashKind.ProcessDied, loseIndex: at % 5 == 0);
+            lab.Crash(at % 2 == 0 ? CrashKind.PowerLost : CrashKind.ProcessDied, at % 5 == 0 ? IndexFate.Lost : IndexFate.Kept);
             LiveOn(lab, steps: 3);
         }
     });
@@ -47,10 +51,59 @@ public sealed class CrashTests
         for (int life = 0; life < 3; life++)
         {
             lab.Disk.Inject(new FaultPlan { Seed = seed + life, CrashAtMutation = lab.Random.Next(5, 150) });
-            CrashKind kind = lab.Random.Next(2) == 0 ? CrashKind.PowerLost : CrashKind.ProcessDied;
+            CrashKind kind = lab.RandomCrash();
             clients.RunUntilCrash(writesEach: 60);
-            lab.Crash(kind, loseIndex: lab.Random.Next(4) == 0);
+            lab.Crash(kind, lab.RandomFate());
             clients.Check(kind);
+        }
+    });
+
+    [Fact]
+    public void After_a_storm_of_clients_the_store_reads_as_before_the_process_died() => Schedules.Run(150, seed =>
+    {
+        using var lab = new StoreLab(seed);
+        lab.Reopen();
+        for (int life = 0; life < 3; life++)
+        {
+            StoreStorm.Run(lab, stepsEach: 40);
+            bool isFlushed = lab.Random.Next(2) == 0;
+            if (isFlushed)
+            {
+                lab.Store.Flush();
+            }
+
+            IReadOnlyList<ReferenceVolume> before = StoreClient.Snapshot(lab.Store);
+            lab.Crash(isFlushed ? CrashKind.PowerLost : CrashKind.ProcessDied, IndexFate.Kept);
+            IReadOnlyList<ReferenceVolume> after = lab.OpenWithAndWithoutIndex();
+            lab.RequireSame(before, after);
+        }
+    });
+
+    [Fact]
+    public void After_a_crash_amid_a_storm_the_store_is_sound_and_reads_the_same_with_its_index_and_without() => Schedules.Run(200, seed =>
+    {
+        using var lab = new StoreLab(seed);
+        for (int life = 0; life < 3; life++)
+        {
+            lab.Disk.Inject(new FaultPlan { Seed = seed + life, CrashAtMutation = lab.Random.Next(5, 150) });
+            try
+            {
+                lab.Reopen();
+                StoreStorm.Run(lab, stepsEach: 30);
+            }
+            catch (Exception exception) when (lab.Disk.IsDead && exception is not ScheduleFailedException)
+            {
+                lab.Note("died");
+            }
+
+            lab.Crash(lab.RandomCrash(), lab.Random.Next(4) == 0 ? IndexFate.Older : IndexFate.Kept);
+            if (lab.HasSuperblock)
+            {
+                lab.RequireSound();
+            }
+
+            lab.OpenWithAndWithoutIndex();
+            lab.CloseQuietly();
         }
     });
 
@@ -72,7 +125,7 @@ public sealed class CrashTests
             }
 
             volume.Flush();
-            lab.Crash(CrashKind.ProcessDied, loseIndex: false);
+            lab.Crash(CrashKind.ProcessDied, IndexFate.Kept);
             using (lab.Reopen())
             {
                 return lab.Disk.BytesRead;
@@ -125,5 +178,6 @@ public sealed class CrashTests
         lab.Open();
         lab.CheckAll();
         lab.Close();
+        lab.RequireSound();
     }
 }

@@ -37,7 +37,7 @@ public sealed class FaultTests
                 lab.Require(lab.Client.Flush());
                 if (lab.Random.Next(2) == 0)
                 {
-                    lab.Crash(lab.Random.Next(2) == 0 ? CrashKind.PowerLost : CrashKind.ProcessDied, loseIndex: lab.Random.Next(3) == 0);
+                    lab.CrashSomehow();
                     lab.Open();
                 }
             }
@@ -57,7 +57,7 @@ public sealed class FaultTests
             lab.Client.ExpectsRefusals = true;
             lab.Disk.Capacity = lab.Disk.UsedBytes + lab.Random.Next(128 << 10);
             lab.Steps(20);
-            lab.Crash(lab.Random.Next(2) == 0 ? CrashKind.PowerLost : CrashKind.ProcessDied, loseIndex: lab.Random.Next(3) == 0);
+            lab.CrashSomehow();
             lab.Disk.Capacity = long.MaxValue;
             lab.Client.ExpectsRefusals = false;
             lab.Open();
@@ -91,7 +91,7 @@ public sealed class FaultTests
             // What is acknowledged as flushed from here on must be so, although an earlier sync has failed.
             lab.Steps(5);
             lab.Require(lab.Client.Flush());
-            lab.Crash(CrashKind.PowerLost, loseIndex: lab.Random.Next(3) == 0);
+            lab.Crash(CrashKind.PowerLost, lab.RandomFate());
             lab.Open();
             LiveOn(lab);
         });
@@ -137,7 +137,7 @@ public sealed class FaultTests
         {
             lab.Open();
             lab.Steps(20);
-            lab.Crash(CrashKind.ProcessDied, loseIndex: lab.Random.Next(2) == 0);
+            lab.Crash(CrashKind.ProcessDied, lab.RandomFate());
             bool isGarbled = lab.Random.Next(2) == 0;
             lab.Disk.Inject(new FaultPlan { Seed = seed, FailReadAt = isGarbled ? 0 : lab.Random.Next(1, 30) });
             try
@@ -150,7 +150,7 @@ public sealed class FaultTests
                 lab.Note("opening failed: " + exception.Message);
             }
 
-            lab.Crash(CrashKind.ProcessDied, loseIndex: false);
+            lab.Crash(CrashKind.ProcessDied, IndexFate.Kept);
             lab.Open();
             LiveOn(lab);
         });
@@ -191,7 +191,7 @@ public sealed class FaultTests
         }
         else
         {
-            lab.Crash(kind, loseIndex: false);
+            lab.Crash(kind, IndexFate.Kept);
             lab.Open();
         }
     }
@@ -205,6 +205,7 @@ public sealed class FaultTests
         lab.Open();
         lab.CheckAll();
         lab.Close();
+        lab.RequireSound();
     }
 
     /// <summary>Puts the seed and the story to whatever goes wrong.</summary>

@@ -4,6 +4,9 @@ namespace Voe.Testing;
 public sealed class ContentSource(Random random)
 {
     private const int PieceSize = 4096;
+    private const int WordLength = 8;
+    private const int WordCount = 16;
+    private static readonly byte[] Words = [.. Enumerable.Range(0, WordLength * WordCount).Select(i => (byte)('a' + (i * 7 % 26)))];
     private const int RememberedCount = 64;
 
     private readonly List<byte[]> _remembered = [];
@@ -22,6 +25,17 @@ public sealed class ContentSource(Random random)
         return bytes;
     }
 
+    /// <summary>Fills a span with words, which every codec makes smaller.</summary>
+    public static void FillWithText(Random random, Span<byte> piece)
+    {
+        while (!piece.IsEmpty)
+        {
+            ReadOnlySpan<byte> word = Words.AsSpan(random.Next(WordCount) * WordLength, Math.Min(WordLength, piece.Length));
+            word.CopyTo(piece);
+            piece = piece[word.Length..];
+        }
+    }
+
     private void Fill(Span<byte> piece, int kind)
     {
         switch (kind)
@@ -32,7 +46,7 @@ public sealed class ContentSource(Random random)
                 _remembered[random.Next(_remembered.Count)].AsSpan(0, piece.Length).CopyTo(piece);
                 break;
             case 3 or 4:
-                random.GetItems("abcdefgh "u8, piece);
+                FillWithText(random, piece);
                 break;
             case 5:
                 // Nearly a hole: one byte anywhere.

@@ -1,7 +1,21 @@
 using System.Globalization;
 using Voe.Store;
+using Voe.Store.Verify;
 
 namespace Voe.Testing;
+
+/// <summary>What becomes of RocksDB's directory in a crash.</summary>
+public enum IndexFate
+{
+    /// <summary>It is as at its last checkpoint.</summary>
+    Kept,
+
+    /// <summary>It is as it was after an earlier crash or close: brought back from a copy, perhaps.</summary>
+    Older,
+
+    /// <summary>It is gone.</summary>
+    Lost,
+}
 
 /// <summary>
 /// A store on a simulated disk, with its oracle and a random client: what all schedules share. All follows from the seed,
@@ -12,6 +26,7 @@ public sealed class StoreLab : IDisposable
     private static readonly Guid Id = new("5eed0000-0000-4000-8000-000000000001");
 
     private readonly TemporaryDirectory _index = new(inMemory: true);
+    private readonly TemporaryDirectory _olderIndex = new(inMemory: true);
     private readonly List<string> _journal = [];
     private VoeStore? _store;
 
@@ -70,25 +85,90 @@ public sealed class StoreLab : IDisposable
     }
 
     /// <summary>The process dies, or the power fails, where it stands; what is left of the disk stays.</summary>
-    public void Crash(CrashKind kind, bool loseIndex)
+    public void Crash(CrashKind kind, IndexFate fate)
     {
         Disk.Kill();
         Abandon();
-        _journal.Add($"{kind}{(loseIndex ? ", the index is lost" : "")}");
+        _journal.Add($"{kind}, index {fate}");
         Disk = kind == CrashKind.PowerLost ? Disk.PowerLost(Random.Next()) : Disk.ProcessDied();
         Reference.Crash(kind);
-        if (loseIndex)
+        switch (fate)
         {
-            LoseIndex();
+            case IndexFate.Lost:
+                LoseIndex();
+                break;
+            case IndexFate.Older when Directory.GetFiles(_olderIndex.Path).Length > 0:
+                CopyIndex(_olderIndex.Path, _index.Path);
+                break;
+            default:
+                CopyIndex(_index.Path, _olderIndex.Path);
+                break;
         }
     }
 
+    /// <summary>A crash of a random kind.</summary>
+    public void CrashSomehow() => Crash(RandomCrash(), RandomFate());
+
+    /// <summary>The death of the process or a loss of power.</summary>
+    public CrashKind RandomCrash() => Random.Next(2) == 0 ? CrashKind.PowerLost : CrashKind.ProcessDied;
+
+    /// <summary>Mostly kept.</summary>
+    public IndexFate RandomFate() => Random.Next(8) switch { 0 or 1 => IndexFate.Lost, 2 => IndexFate.Older, _ => IndexFate.Kept };
+
     /// <summary>RocksDB's directory is gone; the store must not be open.</summary>
-    public void LoseIndex()
+    public void LoseIndex() => Clear(_index.Path);
+
+    /// <summary>RocksDB's directory, for damage to it.</summary>
+    public string IndexPath => _index.Path;
+
+    /// <summary>
+    /// Opens a copy of the disk without the index, and the disk itself with it: both must read the same, whatever that is.
+    /// </summary>
+    public IReadOnlyList<ReferenceVolume> OpenWithAndWithoutIndex()
     {
-        foreach (string file in Directory.GetFiles(_index.Path, "*", SearchOption.AllDirectories))
+        IReadOnlyList<ReferenceVolume> without;
+        using (var emptyIndex = new TemporaryDirectory(inMemory: true))
         {
-            File.Delete(file);
+            VoeStore copy = VoeStore.Open(Disk.Clone().Root, emptyIndex.Path, Options);
+            without = StoreClient.Snapshot(copy);
+            copy.Abandon();
+        }
+
+        IReadOnlyList<ReferenceVolume> with = StoreClient.Snapshot(Reopen());
+        RequireSame(without, with);
+        return with;
+    }
+
+    /// <summary>Fails unless both are the same volumes with the same content.</summary>
+    public void RequireSame(IReadOnlyList<ReferenceVolume> expected, IReadOnlyList<ReferenceVolume> found)
+    {
+        if (expected.Count != found.Count)
+        {
+            throw Failure($"{expected.Count} volumes expected, {found.Count} found");
+        }
+
+        for (int i = 0; i < expected.Count; i++)
+        {
+            if (expected[i].DifferenceFrom(found[i]) is { } difference)
+            {
+                throw Failure(difference);
+            }
+        }
+    }
+
+    /// <summary>Whether the store has come into being.</summary>
+    public bool HasSuperblock => Disk.Files().Any(file => string.Equals(file.Path, "superblock", StringComparison.Ordinal));
+
+    /// <summary>Reads all packs as voe-fsck does; the store must not be open.</summary>
+    public VerifyResult Verify() => StoreVerifier.Run(Disk.Root, null);
+
+    /// <summary>Fails unless the packs are whole, but for a torn tail.</summary>
+    public void RequireSound()
+    {
+        VerifyResult result = Verify();
+        if (!result.IsSound)
+        {
+            throw Failure("the verification finds: " + string.Join("; ", result.Findings));
         }
     }
 
@@ -135,6 +215,24 @@ public sealed class StoreLab : IDisposable
     {
         Abandon();
         _index.Dispose();
+        _olderIndex.Dispose();
+    }
+
+    private static void Clear(string path)
+    {
+        foreach (string file in Directory.GetFiles(path, "*", SearchOption.AllDirectories))
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static void CopyIndex(string from, string to)
+    {
+        Clear(to);
+        foreach (string file in Directory.GetFiles(from))
+        {
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+        }
     }
 
     private void Abandon()

@@ -31,6 +31,7 @@ public sealed unsafe class StoreVerifier
     private uint _lastChecksum;
     private ulong _durableLsn;
     private bool _isBroken; // the chain was lost; it begins anew with the next pack
+    private bool _hasEnded; // a torn tail was met: what comes after it is part of it
     private long _batches;
     private long _chunks;
     private long _bytes;
@@ -89,6 +90,12 @@ public sealed unsafe class StoreVerifier
             }
 
             previous = id;
+            if (_hasEnded)
+            {
+                Add(Severity.Note, id, 0, "is part of the torn tail; the next start deletes it");
+                continue;
+            }
+
             using PackSet.Lease lease = _packs.Acquire(id);
             VerifyPack(id, lease.File);
             _bytes += lengths[id];
@@ -111,10 +118,11 @@ public sealed unsafe class StoreVerifier
                 _durableLsn = Math.Max(_durableLsn, found.DurableLsn);
             }
 
-            if (PackFooter.TryReadFrom(lease.File, id, out PackFooter footer, out _))
-            {
-                _durableLsn = Math.Max(_durableLsn, footer.LastLsn);
-            }
+            // Without a footer the batches themselves tell, whole ones behind a torn one too.
+            ulong durable = PackFooter.TryReadFrom(lease.File, id, out PackFooter footer, out _)
+                ? footer.LastLsn
+                : TailScan.Run(lease.File, id, PackHeader.Size).DurableLsn;
+            _durableLsn = Math.Max(_durableLsn, durable);
         }
     }
 
@@ -124,9 +132,12 @@ public sealed unsafe class StoreVerifier
         int read = file.Read(bytes, 0);
         if (!PackHeader.TryRead(bytes.AsSpan(0, read), out PackHeader header, out string reason))
         {
-            bool isTail = _lastLsn >= _durableLsn && !_isBroken;
-            Add(isTail ? Severity.Note : Severity.Damage, id, 0, isTail ? $"torn tail: {reason}; the next start cuts it off" : reason);
-            _isBroken = true;
+            if (!IsTornTail(id, 0, reason))
+            {
+                Add(Severity.Damage, id, 0, reason);
+                _isBroken = true;
+            }
+
             return;
         }
 
@@ -139,7 +150,13 @@ public sealed unsafe class StoreVerifier
 
         if (!_isBroken && (header.FirstLsn != _lastLsn + 1 || header.PreviousChecksum != _lastChecksum))
         {
-            Add(Severity.Damage, id, 0, $"begins with LSN {header.FirstLsn} after {header.PreviousChecksum:x8}; LSN {_lastLsn + 1} after {_lastChecksum:x8} expected");
+            string chain = $"begins with LSN {header.FirstLsn} after {header.PreviousChecksum:x8}; LSN {_lastLsn + 1} after {_lastChecksum:x8} expected";
+            if (IsTornTail(id, 0, chain))
+            {
+                return;
+            }
+
+            Add(Severity.Damage, id, 0, chain);
         }
 
         _isBroken = false;
@@ -183,6 +200,11 @@ public sealed unsafe class StoreVerifier
                 return;
             }
 
+            if (footer is null && reader.Header.Lsn > _durableLsn && !IsPayloadSound(reader) && IsTornTail(id, reader.Header.Offset, reader.StopReason))
+            {
+                return;
+            }
+
             if (repeated is not null && (!repeated.TryRead(_lastLsn + 1, _lastChecksum) || !repeated.Table.SequenceEqual(reader.Table)))
             {
                 Add(Severity.Repairable, id, footer!.Value.DataEnd, $"the footer does not repeat LSN {reader.Header.Lsn}: {repeated.StopReason}");
@@ -199,16 +221,15 @@ public sealed unsafe class StoreVerifier
     {
         if (footer is null)
         {
-            (long used, ulong durable) = TailScan.Run(file, id, reader.Offset);
-            bool isDamage = Math.Max(durable, _durableLsn) > _lastLsn;
+            bool isDamage = _durableLsn > _lastLsn;
             if (isDamage)
             {
-                Add(Severity.Damage, id, reader.Offset, $"{reader.StopReason}, but LSN {Math.Max(durable, _durableLsn)} was durable");
+                Add(Severity.Damage, id, reader.Offset, $"{reader.StopReason}, but LSN {_durableLsn} was durable");
                 _isBroken = true;
             }
-            else if (used > 0)
+            else if (TailScan.Run(file, id, reader.Offset).UsedBytes > 0)
             {
-                Add(Severity.Note, id, reader.Offset, $"torn tail of {used} bytes: the next start cuts it off");
+                _ = IsTornTail(id, reader.Offset, reader.StopReason);
             }
 
             return;
@@ -225,6 +246,31 @@ public sealed unsafe class StoreVerifier
         {
             (_lastLsn, _lastChecksum) = (repeated.Header.Lsn, repeated.HeaderChecksum);
             VerifyPayload(file, repeated.Header, repeated.Table);
+        }
+    }
+
+    // Whether the log may end before this, since nothing says that more was ever durable. If so, it is noted.
+    private bool IsTornTail(uint id, long offset, string reason)
+    {
+        if (_isBroken || _durableLsn > _lastLsn)
+        {
+            return false;
+        }
+
+        Add(Severity.Note, id, offset, $"torn tail: {reason}; the next start cuts it off");
+        _hasEnded = true;
+        return true;
+    }
+
+    private static bool IsPayloadSound(BatchReader reader)
+    {
+        try
+        {
+            return reader.IsPayloadSound();
+        }
+        catch (InvalidDataException)
+        {
+            return true; // the table breaks the format, although its checksum is right: damage, which is told with its place
         }
     }
 

@@ -299,7 +299,7 @@ public sealed class VolumeTests : IDisposable
     private static byte[] Text(int length, int seed)
     {
         var bytes = new byte[length];
-        new Random(seed).GetItems("abcdefgh "u8, bytes);
+        ContentSource.FillWithText(new Random(seed), bytes);
         return bytes;
     }
 }
