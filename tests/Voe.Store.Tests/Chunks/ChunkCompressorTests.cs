@@ -104,10 +104,10 @@ public sealed class ChunkCompressorTests
             var chunk = new byte[size];
             Fill(chunk, () => (byte)random.Next(250));
 
-            // Ten zeros where the sample looks, so that it lets the chunk through to the codec.
-            for (int i = 0; i < 80; i += 8)
+            // Twenty zeros where the sample looks, so that it lets the chunk through to the codec.
+            for (int i = 0; i < ChunkCompressor.SampleCount; i += 8)
             {
-                chunk[i * (((size / 80) - 1) | 1)] = 0;
+                chunk[i * (((size / ChunkCompressor.SampleCount) - 1) | 1)] = 0;
             }
 
             Assert.False(ChunkCompressor.IsNoise(chunk));
