@@ -34,12 +34,12 @@ internal sealed unsafe class ChunkReader
     /// <summary>The most chunks that one <see cref="Read"/> takes.</summary>
     public const int MaxChunks = 256;
 
-    private const int MaxRunBytes = 1 << 20; // both stored and plain
+    private const int MaxGroupBytes = 1 << 20; // of stored bytes, and of plain bytes
     private const int MaxGap = 16 << 10; // bytes that are read and thrown away rather than split a read
 
     private readonly ChunkStore _store;
-    private readonly byte[] _storedBuffer = GC.AllocateUninitializedArray<byte>(MaxRunBytes, pinned: true);
-    private readonly byte[] _plainBuffer = GC.AllocateUninitializedArray<byte>(MaxRunBytes, pinned: true);
+    private readonly byte[] _storedBuffer = GC.AllocateUninitializedArray<byte>(MaxGroupBytes, pinned: true);
+    private readonly byte[] _plainBuffer = GC.AllocateUninitializedArray<byte>(MaxGroupBytes, pinned: true);
     private readonly int[] _misses = new int[MaxChunks];
     private readonly ulong[] _keys = new ulong[MaxChunks];
     private readonly nint[] _plain = new nint[MaxChunks];
@@ -77,24 +77,66 @@ internal sealed unsafe class ChunkReader
 
         for (int first = 0; first < missCount;)
         {
-            int count = CountRun(reads, _misses.AsSpan(first, missCount - first), chunkSize);
-            ReadRun(reads, _misses.AsSpan(first, count), chunkSize);
-            first += count;
+            first += ReadGroup(reads, _misses.AsSpan(first, missCount - first), chunkSize);
         }
     }
 
-    // How many of the misses, which are in the order of their places, come with one read of the first one's pack.
-    private static int CountRun(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> misses, int chunkSize)
+    // Reads as many of the misses, which are in the order of their places, as the buffers take, and hashes them together:
+    // many at a time cost a fraction of one by one. Returns how many they were.
+    private int ReadGroup(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> misses, int chunkSize)
+    {
+        int count = 0;
+        int storedLength = 0;
+        int maxCount = MaxGroupBytes / chunkSize;
+        while (count < misses.Length && count < maxCount)
+        {
+            int room = MaxGroupBytes - storedLength;
+            (int runCount, int runLength) = MeasureRun(reads, misses[count..], Math.Min(maxCount - count, misses.Length - count), room);
+            if (runCount == 0)
+            {
+                break; // for the next group, whose buffer is empty
+            }
+
+            if (!TryReadRun(reads, misses.Slice(count, runCount), count, storedLength, runLength, chunkSize))
+            {
+                ReadOneByOne(reads, misses[..(count + runCount)], chunkSize);
+                return count + runCount;
+            }
+
+            count += runCount;
+            storedLength += runLength;
+        }
+
+        if (!AreHashesRight(reads, misses[..count], chunkSize))
+        {
+            ReadOneByOne(reads, misses[..count], chunkSize);
+            return count;
+        }
+
+        for (int i = 0; i < count; i++)
+        {
+            HandOn(reads[misses[i]], _plain[i], chunkSize);
+        }
+
+        return count;
+    }
+
+    // How many of the misses come with one read of the first one's pack, and how long it is.
+    private static (int Count, int Length) MeasureRun(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> misses, int maxCount, int room)
     {
         ChunkLocation first = reads[misses[0]].Entry.Location;
         long end = (long)first.Offset + first.StoredLength;
+        if (first.StoredLength > room)
+        {
+            return (0, 0);
+        }
+
         int count = 1;
-        int maxCount = MaxRunBytes / chunkSize;
-        while (count < misses.Length && count < maxCount)
+        while (count < maxCount)
         {
             ChunkLocation next = reads[misses[count]].Entry.Location;
             long nextEnd = (long)next.Offset + next.StoredLength;
-            if (next.PackId != first.PackId || next.Offset > end + MaxGap || nextEnd - first.Offset > MaxRunBytes)
+            if (next.PackId != first.PackId || next.Offset > end + MaxGap || nextEnd - first.Offset > room)
             {
                 break;
             }
@@ -103,86 +145,70 @@ internal sealed unsafe class ChunkReader
             count++;
         }
 
-        return count;
+        return (count, (int)(end - first.Offset));
     }
 
-    private void ReadRun(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> run, int chunkSize)
+    // Reads a run to the buffer and decodes it; false when any of it is not right, whatever it is.
+    private bool TryReadRun(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> run, int index, int bufferStart, int length, int chunkSize)
     {
         ChunkLocation first = reads[run[0]].Entry.Location;
-        ChunkLocation last = reads[run[^1]].Entry.Location;
-        int length = (int)((long)last.Offset + last.StoredLength - first.Offset);
+        Span<byte> buffer = _storedBuffer.AsSpan(bufferStart, length);
         int read;
         try
         {
             using PackSet.Lease lease = _store.Packs.Acquire(first.PackId);
-            read = lease.File.Read(_storedBuffer.AsSpan(0, length), first.Offset);
-        }
-        catch (StoreIOException e) when (run.Length == 1)
-        {
-            ReadElsewhere(reads[run[0]], chunkSize, $"cannot be read: {e.Message}", e);
-            return;
+            read = lease.File.Read(buffer, first.Offset);
         }
         catch (StoreIOException)
         {
-            ReadOneByOne(reads, run, chunkSize); // so that the one that cannot be read is named
-            return;
-        }
-
-        byte* plainSlot = (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(_plainBuffer, 0);
-        for (int i = 0; i < run.Length; i++, plainSlot += chunkSize)
-        {
-            ref readonly ChunkRead wanted = ref reads[run[i]];
-            int start = (int)(wanted.Entry.Location.Offset - first.Offset);
-            ReadOnlySpan<byte> stored = _storedBuffer.AsSpan(0, read);
-            stored = start < read ? stored.Slice(start, Math.Min(wanted.Entry.Location.StoredLength, read - start)) : default;
-            if (TryDecode(wanted.Entry.Location, stored, plainSlot, chunkSize, out nint plain) is { } reason)
-            {
-                if (run.Length > 1)
-                {
-                    ReadOneByOne(reads, run, chunkSize);
-                    return;
-                }
-
-                ReadElsewhere(wanted, chunkSize, reason, cause: null);
-                return;
-            }
-
-            _plain[i] = plain;
-        }
-
-        HandOn(reads, run, chunkSize);
-    }
-
-    private void HandOn(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> run, int chunkSize)
-    {
-        if (_store.VerifiesHash)
-        {
-            _store.Hasher.HashMany(_plain.AsSpan(0, run.Length), chunkSize, _hashes);
-            for (int i = 0; i < run.Length; i++)
-            {
-                if (_hashes[i] == reads[run[i]].Entry.Hash)
-                {
-                    continue;
-                }
-
-                if (run.Length > 1)
-                {
-                    ReadOneByOne(reads, run, chunkSize);
-                    return;
-                }
-
-                ReadElsewhere(reads[run[i]], chunkSize, $"the bytes there hash to {_hashes[i]}", cause: null);
-                return;
-            }
+            return false;
         }
 
         for (int i = 0; i < run.Length; i++)
         {
-            ref readonly ChunkRead wanted = ref reads[run[i]];
-            var plain = new ReadOnlySpan<byte>((void*)_plain[i], chunkSize);
-            plain.Slice(wanted.Offset, wanted.Length).CopyTo(new Span<byte>(wanted.Destination, wanted.Length));
-            _store.Cache.Add(wanted.Entry.Hash, plain);
+            ChunkLocation location = reads[run[i]].Entry.Location;
+            if (TryDecode(location, Stored(buffer[..read], location, first), PlainSlot(index + i, chunkSize), chunkSize, out _plain[index + i]) is not null)
+            {
+                return false;
+            }
         }
+
+        return true;
+    }
+
+    private bool AreHashesRight(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> misses, int chunkSize)
+    {
+        if (!_store.VerifiesHash)
+        {
+            return true;
+        }
+
+        _store.Hasher.HashMany(_plain.AsSpan(0, misses.Length), chunkSize, _hashes);
+        for (int i = 0; i < misses.Length; i++)
+        {
+            if (_hashes[i] != reads[misses[i]].Entry.Hash)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void HandOn(in ChunkRead wanted, nint plainAddress, int chunkSize)
+    {
+        var plain = new ReadOnlySpan<byte>((void*)plainAddress, chunkSize);
+        plain.Slice(wanted.Offset, wanted.Length).CopyTo(new Span<byte>(wanted.Destination, wanted.Length));
+        _store.Cache.Add(wanted.Entry.Hash, plain);
+    }
+
+    private byte* PlainSlot(int index, int chunkSize) => (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(_plainBuffer, index * chunkSize);
+
+    // The part of what was read, from the location `first` on, that is the chunk's; short when the pack ends before.
+    private static ReadOnlySpan<byte> Stored(ReadOnlySpan<byte> read, in ChunkLocation location, in ChunkLocation first)
+    {
+        int start = (int)(location.Offset - first.Offset);
+        return start < read.Length ? read.Slice(start, Math.Min(location.StoredLength, read.Length - start)) : default;
     }
 
     // The chunk's plain bytes, in place if they are stored raw; or why there are none.
@@ -217,28 +243,71 @@ internal sealed unsafe class ChunkReader
         }
     }
 
-    private void ReadOneByOne(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> run, int chunkSize)
+    // Something in a group is not right: reads each chunk alone, so that all but the bad one are had, and it is named.
+    private void ReadOneByOne(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> misses, int chunkSize)
     {
-        for (int i = 0; i < run.Length; i++)
+        foreach (int miss in misses)
         {
-            ReadRun(reads, run.Slice(i, 1), chunkSize);
+            ReadAlone(reads[miss], chunkSize);
         }
     }
 
-    // The hint led nowhere good: the index may know a newer place; if not, the chunk is damaged.
-    private void ReadElsewhere(in ChunkRead wanted, int chunkSize, string reason, Exception? cause)
+    private void ReadAlone(in ChunkRead wanted, int chunkSize)
     {
-        ChunkHash hash = wanted.Entry.Hash;
-        ChunkLocation hint = wanted.Entry.Location;
-        ChunkLocation known = _store.Find(hash);
-        if (known.IsNone || known == hint)
+        string? reason = TryReadAlone(wanted, wanted.Entry.Location, chunkSize, out Exception? cause);
+        if (reason is null)
         {
-            _store.MarkDamaged(hash);
-            throw new ChunkDamagedException(hint.PackId, hint.Offset, hash, reason, cause);
+            return;
         }
 
-        ChunkRead again = wanted;
-        again.Entry = new MapEntry(hash, known);
-        ReadRun([again], [0], chunkSize);
+        // The hint led nowhere good: the index may know a newer place; if not, the chunk is damaged.
+        ChunkHash hash = wanted.Entry.Hash;
+        ChunkLocation known = _store.Find(hash);
+        if (!known.IsNone && known != wanted.Entry.Location)
+        {
+            reason = TryReadAlone(wanted, known, chunkSize, out cause);
+        }
+
+        if (reason is not null)
+        {
+            ChunkLocation place = known.IsNone ? wanted.Entry.Location : known;
+            _store.MarkDamaged(hash);
+            throw new ChunkDamagedException(place.PackId, place.Offset, hash, reason, cause);
+        }
+    }
+
+    // Null, and the bytes were handed on; or why they were not.
+    private string? TryReadAlone(in ChunkRead wanted, in ChunkLocation location, int chunkSize, out Exception? cause)
+    {
+        cause = null;
+        Span<byte> buffer = _storedBuffer.AsSpan(0, location.StoredLength);
+        int read;
+        try
+        {
+            using PackSet.Lease lease = _store.Packs.Acquire(location.PackId);
+            read = lease.File.Read(buffer, location.Offset);
+        }
+        catch (StoreIOException e)
+        {
+            cause = e;
+            return $"cannot be read: {e.Message}";
+        }
+
+        if (TryDecode(location, buffer[..read], PlainSlot(0, chunkSize), chunkSize, out nint plain) is { } reason)
+        {
+            return reason;
+        }
+
+        if (_store.VerifiesHash)
+        {
+            ChunkHash found = _store.Hasher.Hash(new ReadOnlySpan<byte>((void*)plain, chunkSize));
+            if (found != wanted.Entry.Hash)
+            {
+                return $"the bytes there hash to {found}";
+            }
+        }
+
+        HandOn(wanted, plain, chunkSize);
+        return null;
     }
 }
