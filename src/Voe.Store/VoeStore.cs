@@ -14,12 +14,8 @@ namespace Voe.Store;
 /// the log reopened and its end read back from the medium. What had been acknowledged but not flushed may be lost by
 /// then, and the flush that would have covered it has failed.
 /// </remarks>
-public sealed class VoeStore : IDisposable
+public sealed class VoeStore : IVolumeHost, IDisposable
 {
-    internal const string PacksDirectory = "packs";
-    private const string IndexDirectory = "index";
-    internal const string LockFile = "lock";
-    private const string ProbeFile = "probe";
     private static readonly TimeSpan RecoveryInterval = TimeSpan.FromSeconds(1);
 
     private readonly IStorageDirectory _directory;
@@ -29,6 +25,7 @@ public sealed class VoeStore : IDisposable
     private readonly Superblock _superblock;
     private readonly IDisposable _lock;
     private readonly OperationGate _gate = new();
+    private readonly UnreportedLosses _losses = new();
     private readonly Lock _recoveryLock = new();
     private readonly Lock _catalogLock = new(); // one change of the catalog at a time
     private long _lastRecovery; // guarded by _recoveryLock; a timestamp
@@ -40,7 +37,7 @@ public sealed class VoeStore : IDisposable
     private VoeStore(IStorageDirectory directory, string indexPath, StoreOptions options, in Superblock superblock, IDisposable storeLock, bool isNew)
     {
         _directory = directory;
-        _packDirectory = directory.OpenDirectory(PacksDirectory);
+        _packDirectory = directory.OpenDirectory(StoreLayout.PacksDirectory);
         _indexPath = indexPath;
         _options = options;
         _superblock = superblock;
@@ -54,8 +51,8 @@ public sealed class VoeStore : IDisposable
     /// <summary>What opening found and did.</summary>
     public RecoveryReport Recovery { get; }
 
-    /// <summary>What was lost when the log was recovered, for the flushes that must tell.</summary>
-    internal UnreportedLosses Losses { get; } = new();
+    /// <inheritdoc/>
+    UnreportedLosses IVolumeHost.Losses => _losses;
 
     /// <summary>The store's identity, made when it was created.</summary>
     public Guid Id => _superblock.StoreId;
@@ -68,7 +65,7 @@ public sealed class VoeStore : IDisposable
     {
         get
         {
-            using Operation operation = Enter();
+            using StoreOperation operation = Enter();
             return operation.Engine.Catalog.List().ConvertAll(state => new Volume(this, state.Record.Id));
         }
     }
@@ -80,7 +77,7 @@ public sealed class VoeStore : IDisposable
     public static VoeStore Open(string path, StoreOptions? options = null)
     {
         options ??= new StoreOptions();
-        return Open(LocalDirectory.Open(path, options.CreateIfMissing), Path.Combine(Path.GetFullPath(path), IndexDirectory), options);
+        return Open(LocalDirectory.Open(path, options.CreateIfMissing), Path.Combine(Path.GetFullPath(path), StoreLayout.IndexDirectory), options);
     }
 
     /// <summary>Opens or creates the store in <paramref name="directory"/>, with RocksDB in the local directory <paramref name="indexPath"/>.</summary>
@@ -89,7 +86,7 @@ public sealed class VoeStore : IDisposable
         options.Validate();
         string holder = string.Create(
             CultureInfo.InvariantCulture, $"{options.Holder}, process {Environment.ProcessId} on {Environment.MachineName}");
-        IDisposable storeLock = directory.Lock(LockFile, holder);
+        IDisposable storeLock = directory.Lock(StoreLayout.LockFile, holder);
         try
         {
             bool isNew = !directory.FileExists(Superblock.FileName);
@@ -127,7 +124,7 @@ public sealed class VoeStore : IDisposable
 
         lock (_catalogLock)
         {
-            using Operation operation = EnterToWrite();
+            using StoreOperation operation = EnterToWrite();
             VolumeCatalog catalog = operation.Engine.Catalog;
             if (catalog.Find(name) is not null)
             {
@@ -145,7 +142,7 @@ public sealed class VoeStore : IDisposable
     /// <exception cref="VolumeNotFoundException">There is none; the message lists what there is.</exception>
     public Volume OpenVolume(string name)
     {
-        using Operation operation = Enter();
+        using StoreOperation operation = Enter();
         if (operation.Engine.Catalog.Find(name) is { } state)
         {
             return new Volume(this, state.Record.Id);
@@ -158,22 +155,22 @@ public sealed class VoeStore : IDisposable
     /// <summary>Makes everything that was acknowledged durable.</summary>
     public void Flush()
     {
-        using Operation operation = EnterToWrite();
-        Losses.ThrowOnce(UnreportedLosses.WholeStore);
+        using StoreOperation operation = EnterToWrite();
+        _losses.ThrowOnce(UnreportedLosses.WholeStore);
         operation.Engine.Log.Flush();
     }
 
     /// <summary>Brings RocksDB up to date, so that the next opening replays nothing of what was written so far.</summary>
     public void Checkpoint()
     {
-        using Operation operation = EnterToWrite();
+        using StoreOperation operation = EnterToWrite();
         operation.Engine.Checkpoint();
     }
 
     /// <summary>What the store holds, in bytes. Counts of what is referred to are as of the last checkpoint.</summary>
     public StoreUsage GetUsage()
     {
-        using Operation operation = Enter();
+        using StoreOperation operation = Enter();
         return operation.Engine.GetUsage();
     }
 
@@ -215,13 +212,18 @@ public sealed class VoeStore : IDisposable
         _lock.Dispose();
     }
 
-    /// <summary>Begins an operation that reads.</summary>
-    internal Operation Enter()
+    /// <inheritdoc/>
+    StoreOperation IVolumeHost.Enter() => Enter();
+
+    /// <inheritdoc/>
+    StoreOperation IVolumeHost.EnterToWrite() => EnterToWrite();
+
+    private StoreOperation Enter()
     {
         _gate.Enter();
         if (_engine is { } engine)
         {
-            return new Operation(_gate, engine);
+            return new StoreOperation(_gate, engine);
         }
 
         _gate.Exit();
@@ -234,10 +236,9 @@ public sealed class VoeStore : IDisposable
         throw new StoreFailedException($"the store could not be reopened: {_reopenError?.Message}", _reopenError);
     }
 
-    /// <summary>Begins an operation that writes or flushes; recovers the log first if it has failed and the medium works again.</summary>
-    internal Operation EnterToWrite()
+    private StoreOperation EnterToWrite()
     {
-        Operation operation = Enter();
+        StoreOperation operation = Enter();
         if (operation.Engine.Log.Failure is null)
         {
             return operation;
@@ -253,12 +254,12 @@ public sealed class VoeStore : IDisposable
         throw new StoreFailedException(failure.Message, failure);
     }
 
-    /// <summary>Makes one change to a volume's record, after all that came before and before all that come later.</summary>
-    internal void ChangeVolume(Volume volume, Func<StoreEngine, VolumeState, CatalogBatch> change)
+    /// <inheritdoc/>
+    void IVolumeHost.ChangeVolume(Volume volume, Func<StoreEngine, VolumeState, CatalogBatch> change)
     {
         lock (_catalogLock)
         {
-            using Operation operation = EnterToWrite();
+            using StoreOperation operation = EnterToWrite();
             Append(operation.Engine, change(operation.Engine, volume.State(operation)));
         }
     }
@@ -279,7 +280,7 @@ public sealed class VoeStore : IDisposable
             throw new StoreFormatException($"{directory.Path} holds no store: there is no file \"{Superblock.FileName}\"");
         }
 
-        IStorageDirectory packs = directory.OpenDirectory(PacksDirectory);
+        IStorageDirectory packs = directory.OpenDirectory(StoreLayout.PacksDirectory);
         if (packs.ListFiles().Count > 0)
         {
             throw new StoreFormatException(
@@ -312,7 +313,7 @@ public sealed class VoeStore : IDisposable
                 failed?.Abandon();
                 _engine = null;
                 StoreEngine engine = StoreEngine.Open(_packDirectory, _indexPath, _superblock, _options);
-                Losses.Add(_failedVolumes, engine.Log.AppliedLsn);
+                _losses.Add(_failedVolumes, engine.Log.AppliedLsn);
                 _engine = engine;
                 _reopenError = null;
                 return true;
@@ -335,31 +336,19 @@ public sealed class VoeStore : IDisposable
     {
         try
         {
-            _directory.DeleteFile(ProbeFile);
-            using (IStorageFile file = _directory.CreateFile(ProbeFile))
+            _directory.DeleteFile(StoreLayout.ProbeFile);
+            using (IStorageFile file = _directory.CreateFile(StoreLayout.ProbeFile))
             {
                 file.Write(new byte[Superblock.Size], 0);
                 file.SyncData();
             }
 
-            _directory.DeleteFile(ProbeFile);
+            _directory.DeleteFile(StoreLayout.ProbeFile);
             return true;
         }
         catch (StoreException)
         {
             return false;
         }
-    }
-
-    /// <summary>An operation that is running: while it is, the engine stays.</summary>
-    /// <param name="gate">The gate that it went through.</param>
-    /// <param name="engine">The engine.</param>
-    internal readonly struct Operation(OperationGate gate, StoreEngine engine) : IDisposable
-    {
-        /// <summary>The engine.</summary>
-        public StoreEngine Engine => engine;
-
-        /// <summary>Ends it.</summary>
-        public void Dispose() => gate.Exit();
     }
 }

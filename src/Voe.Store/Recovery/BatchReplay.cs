@@ -1,7 +1,6 @@
 using Voe.Store.Hashing;
 using Voe.Store.Index;
 using Voe.Store.Log;
-using Voe.Store.Volumes;
 
 namespace Voe.Store.Recovery;
 
@@ -10,7 +9,7 @@ namespace Voe.Store.Recovery;
 /// Doing it over an index that already has a part of it comes to the same: every record says what holds afterwards, not
 /// what changes.
 /// </remarks>
-internal sealed class BatchReplay(StoreIndex index, VolumeCatalog catalog)
+internal sealed class BatchReplay(StoreIndex index, IVolumeRecords volumes)
 {
     private const int Step = 256;
     private readonly ChunkHash[] _hashes = new ChunkHash[Step];
@@ -52,11 +51,11 @@ internal sealed class BatchReplay(StoreIndex index, VolumeCatalog catalog)
                     index.ZeroRange(records.Volume, records.FirstChunk, records.ZeroCount);
                     break;
                 case RecordKind.Volume:
-                    catalog.Put(records.GetVolume());
+                    volumes.Put(records.GetVolume());
                     index.PutVolume(records.GetVolume().Id, records.Body);
                     break;
                 case RecordKind.VolumeDeleted:
-                    catalog.Remove(records.Volume);
+                    volumes.Remove(records.Volume);
                     index.DeleteVolume(records.Volume);
                     break;
                 case RecordKind.Snapshot:

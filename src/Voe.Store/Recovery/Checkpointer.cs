@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Voe.Store.Index;
 using Voe.Store.Log;
-using Voe.Store.Volumes;
 
 namespace Voe.Store.Recovery;
 
@@ -20,7 +19,7 @@ internal sealed class Checkpointer : ILogObserver
     private const int RetryIntervalMs = 1000;
 
     private readonly StoreIndex _index;
-    private readonly VolumeCatalog _catalog;
+    private readonly IVolumeRecords _volumes;
     private readonly long _interval;
     private readonly bool _isSynchronous;
     private readonly object _monitor = new();
@@ -34,10 +33,10 @@ internal sealed class Checkpointer : ILogObserver
     private StoreException? _error; // guarded by _monitor: how the last attempt ended
 
     /// <summary>A checkpointer for an index; <see cref="Start"/> begins its work.</summary>
-    public Checkpointer(StoreIndex index, VolumeCatalog catalog, long interval, bool isSynchronous)
+    public Checkpointer(StoreIndex index, IVolumeRecords volumes, long interval, bool isSynchronous)
     {
         _index = index;
-        _catalog = catalog;
+        _volumes = volumes;
         _interval = interval;
         _isSynchronous = isSynchronous;
         if (!isSynchronous)
@@ -130,7 +129,7 @@ internal sealed class Checkpointer : ILogObserver
 
     private void Freeze(LogPosition end)
     {
-        _index.Freeze(EncodeState(end, _catalog.NextId));
+        _index.Freeze(EncodeState(end, _volumes.NextId));
         _bytesSinceFreeze = 0;
         lock (_monitor)
         {

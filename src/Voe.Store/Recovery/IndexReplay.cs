@@ -1,6 +1,5 @@
 using Voe.Store.Index;
 using Voe.Store.Log;
-using Voe.Store.Volumes;
 
 namespace Voe.Store.Recovery;
 
@@ -11,17 +10,17 @@ namespace Voe.Store.Recovery;
 internal sealed class IndexReplay
 {
     private readonly StoreIndex _index;
-    private readonly VolumeCatalog _catalog;
+    private readonly IVolumeRecords _volumes;
     private readonly BatchReplay _replay;
     private readonly Action<StoreProgress>? _progress;
     private readonly string _operation;
 
     /// <summary>A replay into an index: all of the log, or what came after its last checkpoint.</summary>
-    public IndexReplay(StoreIndex index, VolumeCatalog catalog, bool isRebuild, Action<StoreProgress>? progress)
+    public IndexReplay(StoreIndex index, IVolumeRecords volumes, bool isRebuild, Action<StoreProgress>? progress)
     {
         _index = index;
-        _catalog = catalog;
-        _replay = new BatchReplay(index, catalog);
+        _volumes = volumes;
+        _replay = new BatchReplay(index, volumes);
         _progress = progress;
         _operation = isRebuild ? "rebuilding the index from the packs" : "replaying the log since the last checkpoint";
     }
@@ -40,7 +39,7 @@ internal sealed class IndexReplay
     /// <summary>Makes what was applied so far durable in the index; the log is durable up to <paramref name="end"/>.</summary>
     public void Checkpoint(LogPosition end)
     {
-        _index.Freeze(Checkpointer.EncodeState(end, _catalog.NextId));
+        _index.Freeze(Checkpointer.EncodeState(end, _volumes.NextId));
         _index.WriteFrozen();
     }
 

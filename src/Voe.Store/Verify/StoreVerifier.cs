@@ -61,9 +61,9 @@ public sealed unsafe class StoreVerifier
             throw new StoreFormatException($"{directory.Path} holds no store: there is no file \"{Superblock.FileName}\"");
         }
 
-        using IDisposable storeLock = directory.Lock(VoeStore.LockFile, $"a verification, process {Environment.ProcessId} on {Environment.MachineName}");
+        using IDisposable storeLock = directory.Lock(StoreLayout.LockFile, $"a verification, process {Environment.ProcessId} on {Environment.MachineName}");
         Superblock superblock = Superblock.ReadFrom(directory);
-        using var packs = new PackSet(directory.OpenDirectory(VoeStore.PacksDirectory), maxOpenFiles: 16);
+        using var packs = new PackSet(directory.OpenDirectory(StoreLayout.PacksDirectory), maxOpenFiles: 16);
         return new StoreVerifier(packs, superblock, progress).Run();
     }
 

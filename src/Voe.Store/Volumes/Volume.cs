@@ -15,9 +15,9 @@ public sealed unsafe class Volume : IBlockDevice
     private const int MaxExtentSearch = 1 << 16; // chunks that one call of GetExtents looks at
     private static readonly byte[] Zeroes = GC.AllocateArray<byte>(VolumeLimits.MaxChunkSize, pinned: true);
 
-    private readonly VoeStore _store;
+    private readonly IVolumeHost _store;
 
-    internal Volume(VoeStore store, uint id)
+    internal Volume(IVolumeHost store, uint id)
     {
         _store = store;
         Id = id;
@@ -49,7 +49,7 @@ public sealed unsafe class Volume : IBlockDevice
     {
         get
         {
-            using VoeStore.Operation operation = _store.Enter();
+            using StoreOperation operation = _store.Enter();
             return operation.Engine.Index.GetMappedChunks(Id) * State(operation).Record.ChunkSize;
         }
     }
@@ -60,7 +60,7 @@ public sealed unsafe class Volume : IBlockDevice
     /// <inheritdoc/>
     public void Read(ReadOnlySpan<BlockRead> reads)
     {
-        using VoeStore.Operation operation = _store.Enter();
+        using StoreOperation operation = _store.Enter();
         VolumeRecord record = State(operation).Record;
         foreach (BlockRead read in reads)
         {
@@ -81,7 +81,7 @@ public sealed unsafe class Volume : IBlockDevice
     /// <inheritdoc/>
     public void Write(ReadOnlySpan<BlockWrite> writes)
     {
-        using VoeStore.Operation operation = _store.EnterToWrite();
+        using StoreOperation operation = _store.EnterToWrite();
         VolumeState state = State(operation);
         foreach (BlockWrite write in writes)
         {
@@ -94,7 +94,7 @@ public sealed unsafe class Volume : IBlockDevice
     /// <inheritdoc/>
     public void Flush()
     {
-        using VoeStore.Operation operation = _store.EnterToWrite();
+        using StoreOperation operation = _store.EnterToWrite();
         _store.Losses.ThrowOnce(Id);
         operation.Engine.Log.Flush();
     }
@@ -108,7 +108,7 @@ public sealed unsafe class Volume : IBlockDevice
     /// <inheritdoc/>
     public int GetExtents(long offset, long length, Span<DeviceExtent> extents)
     {
-        using VoeStore.Operation operation = _store.Enter();
+        using StoreOperation operation = _store.Enter();
         VolumeRecord record = State(operation).Record;
         RequireRange(record, offset, length);
         VolumeReadScratch scratch = operation.Engine.ReadScratch.Rent();
@@ -186,14 +186,14 @@ public sealed unsafe class Volume : IBlockDevice
         }
     }
 
-    internal VolumeState State(in VoeStore.Operation operation) => operation.Engine.Catalog.Find(Id)
+    internal VolumeState State(in StoreOperation operation) => operation.Engine.Catalog.Find(Id)
         ?? throw new VolumeDeletedException($"volume {Id} was deleted");
 
     private static long ChunkCount(long size, int chunkSize) => (size + chunkSize - 1) / chunkSize;
 
     private VolumeState State()
     {
-        using VoeStore.Operation operation = _store.Enter();
+        using StoreOperation operation = _store.Enter();
         return State(operation);
     }
 
@@ -275,7 +275,7 @@ public sealed unsafe class Volume : IBlockDevice
 
     private void Zero(long offset, long length)
     {
-        using VoeStore.Operation operation = _store.EnterToWrite();
+        using StoreOperation operation = _store.EnterToWrite();
         VolumeState state = State(operation);
         RequireRange(state.Record, offset, length);
         VolumeWriteBatch batch = operation.Engine.WriteBatches.Rent();

@@ -7,14 +7,14 @@ namespace Voe.Store.Volumes;
 /// carries the change); read from any thread.
 /// </summary>
 /// <remarks>Invariants: no two volumes have one name or one id; ids only grow, and a deleted volume's is not used again.</remarks>
-internal sealed class VolumeCatalog
+internal sealed class VolumeCatalog : IVolumeRecords
 {
     private readonly Lock _volumesLock = new();
     private readonly Dictionary<uint, VolumeState> _byId = []; // guarded by _volumesLock
     private readonly Dictionary<string, VolumeState> _byName = new(StringComparer.Ordinal); // guarded by _volumesLock
     private uint _nextId = 1; // guarded by _volumesLock
 
-    /// <summary>The id that the next new volume gets; part of each checkpoint, since the highest volume may be deleted.</summary>
+    /// <inheritdoc/>
     public uint NextId
     {
         get
@@ -64,8 +64,8 @@ internal sealed class VolumeCatalog
         }
     }
 
-    /// <summary>Makes or changes a volume.</summary>
-    public VolumeState Put(VolumeRecord record)
+    /// <inheritdoc/>
+    public void Put(VolumeRecord record)
     {
         lock (_volumesLock)
         {
@@ -82,11 +82,10 @@ internal sealed class VolumeCatalog
 
             Invariant.Require(_byName.TryAdd(record.Name, volume), "no two volumes have one name");
             _nextId = Math.Max(_nextId, checked(record.Id + 1));
-            return volume;
         }
     }
 
-    /// <summary>Removes a volume; one that is unknown is not an error.</summary>
+    /// <inheritdoc/>
     public void Remove(uint id)
     {
         lock (_volumesLock)
