@@ -21,6 +21,7 @@ internal sealed class LogSync
     private bool _isSyncing; // guarded by _turn
     private ulong _appliedLsn;
     private ulong _durableLsn;
+    private long _syncCount;
     private StoreFailedException? _failure;
 
     /// <summary>State of a log that is durable up to <paramref name="durableLsn"/> and ends there.</summary>
@@ -36,6 +37,9 @@ internal sealed class LogSync
 
     /// <summary>Everything up to this LSN is written and applied.</summary>
     public ulong AppliedLsn => Volatile.Read(ref _appliedLsn);
+
+    /// <summary>How many syncs there were.</summary>
+    public long SyncCount => Interlocked.Read(ref _syncCount);
 
     /// <summary>Why the log accepts nothing more, or null.</summary>
     public StoreFailedException? Failure => Volatile.Read(ref _failure);
@@ -169,6 +173,7 @@ internal sealed class LogSync
             // A pack that another follows in the list as it was then has got nothing since.
             _unsynced.RemoveRange(0, Math.Max(0, packs.Length - 1));
             Volatile.Write(ref _durableLsn, target);
+            Interlocked.Increment(ref _syncCount);
         }
     }
 }

@@ -21,7 +21,9 @@ internal sealed class LogWriter : IDisposable
     private const int MaxGroupBatches = 64;
     private const long MaxGroupBytes = 4 << 20;
     private const int MaxGroupEntries = 8192;
+    private const int WriteAheadStep = 1 << 20;
     private static readonly byte[] Padding = new byte[BatchHeader.Alignment];
+    private static readonly byte[] Zeroes = new byte[WriteAheadStep];
 
     private readonly LogOptions _options;
     private readonly PackSet _packs;
@@ -39,6 +41,7 @@ internal sealed class LogWriter : IDisposable
     private OpenPack? _current;
     private uint _lastPackId;
     private LogPosition _end;
+    private SyncRhythm _syncRhythm;
 
     /// <summary>A log that goes on at <paramref name="end"/>.</summary>
     /// <param name="packs">Where packs live.</param>
@@ -310,7 +313,25 @@ internal sealed class LogWriter : IDisposable
             pack.ReservedEnd = reserved;
         }
 
+        WriteAhead(pack, end, bytes);
         return pack;
+    }
+
+    // Where syncs are frequent, the room for the next batches is written with zeros beforehand: a sync then changes bytes
+    // of the file only, where in reserved room it changes metadata too, which costs as much again.
+    private void WriteAhead(OpenPack pack, long end, long bytes)
+    {
+        if (!_syncRhythm.IsDense(_sync.SyncCount, bytes) || end <= pack.WrittenAheadEnd)
+        {
+            return;
+        }
+
+        long aheadEnd = Math.Min(end + WriteAheadStep, pack.ReservedEnd);
+        if (aheadEnd > end)
+        {
+            pack.File.Write(Zeroes.AsSpan(0, (int)(aheadEnd - end)), end);
+            pack.WrittenAheadEnd = aheadEnd;
+        }
     }
 
     private OpenPack CreatePack()
