@@ -19,6 +19,9 @@ internal sealed class Delta : IDisposable
     /// <summary>From how many zero ranges on the delta counts as full. Adding one copies them all.</summary>
     public const int FullRangeCount = 2048;
 
+    // Slots whose memory accesses overlap: about as many as a processor has in flight.
+    private const int PrefetchCount = 16;
+
     // By the low bits of the volume's id: whether the table may have an entry of it. Spares most zero ranges a search.
     private readonly bool[] _volumesSeen = new bool[256];
     private readonly Dictionary<uint, (long Chunks, long Bytes)> _stored = [];
@@ -75,6 +78,24 @@ internal sealed class Delta : IDisposable
         _storedBytes += location.StoredLength;
     }
 
+    /// <summary>Adds chunks.</summary>
+    public void SetChunks(ReadOnlySpan<ChunkHash> hashes, ReadOnlySpan<ChunkLocation> locations)
+    {
+        for (int i = 0; i < hashes.Length; i += PrefetchCount)
+        {
+            int end = Math.Min(i + PrefetchCount, hashes.Length);
+            for (int k = i; k < end; k++)
+            {
+                Chunks.PrefetchForSet(new ChunkKey(hashes[k]));
+            }
+
+            for (int k = i; k < end; k++)
+            {
+                SetChunk(in hashes[k], in locations[k]);
+            }
+        }
+    }
+
     /// <summary>Sets an entry.</summary>
     public void SetEntry(uint volume, ulong chunk, in MapEntry entry)
     {
@@ -90,9 +111,18 @@ internal sealed class Delta : IDisposable
     /// <summary>Sets consecutive entries.</summary>
     public void SetEntries(uint volume, ulong firstChunk, ReadOnlySpan<MapEntry> entries)
     {
-        for (int i = 0; i < entries.Length; i++)
+        for (int i = 0; i < entries.Length; i += PrefetchCount)
         {
-            SetEntry(volume, firstChunk + (ulong)i, in entries[i]);
+            int end = Math.Min(i + PrefetchCount, entries.Length);
+            for (int k = i; k < end; k++)
+            {
+                Map.PrefetchForSet(new MapKey(volume, firstChunk + (ulong)k));
+            }
+
+            for (int k = i; k < end; k++)
+            {
+                SetEntry(volume, firstChunk + (ulong)k, in entries[k]);
+            }
         }
     }
 

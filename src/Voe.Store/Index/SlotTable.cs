@@ -66,6 +66,17 @@ internal sealed unsafe class SlotTable<TKey> : IDisposable
         }
     }
 
+    /// <summary>Asks the processor to have the slot at hand where <see cref="Set"/> will most likely look. The writer alone.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchForSet(in TKey key)
+    {
+        ulong tableHash = key.TableHash;
+        int group = _groups.GroupOf(tableHash);
+        var tags = _groups.LoadTags(group);
+        uint places = SlotGroups.Match(tags, SlotGroups.TagOf(tableHash)) | SlotGroups.Match(tags, 0);
+        SlotGroups.Prefetch(_groups.SlotAt(group, BitOperations.TrailingZeroCount(places) & (SlotGroups.GroupSize - 1)));
+    }
+
     private void Insert(int group, int place, byte tag, in TKey key, in MapEntry entry)
     {
         if (_count >= _limit)
