@@ -13,7 +13,7 @@ internal static class Layers
         ["Log"] = ["Packs", "IO", "Hashing"],
         ["Index"] = ["IO", "Hashing"],
         ["Chunks"] = ["Log", "Index", "Packs", "IO", "Hashing"],
-        ["Recovery"] = ["Log", "Index", "Packs", "IO", "Hashing"],
+        ["Recovery"] = ["Volumes", "Log", "Index", "Packs", "IO", "Hashing"], // it brings back the catalog of volumes, too
         ["Merkle"] = ["Chunks", "Hashing", "IO"],
         ["Volumes"] = ["Merkle", "Devices", "Chunks", "Log", "Index", "Hashing", "IO"],
         ["Snapshots"] = ["Merkle", "Devices", "Volumes", "Chunks", "Log", "Index", "Hashing", "IO"],
@@ -56,9 +56,10 @@ internal static class Layers
 
             foreach (IGrouping<string, string> other in types.Where(other => other.Key != file.Folder && !allowed.Contains(other.Key)))
             {
-                // A type is in reach by a using directive, or as Folder.Type from the enclosing namespace.
+                string @namespace = $"Voe.Store.{other.Key}";
+                bool isInReach = file.Reaches(@namespace);
                 IEnumerable<string> known = other.Where(type => !ValuesOfTheFormats.Contains(type) &&
-                    (file.Reaches($"Voe.Store.{other.Key}") ? file.Mentions(type) : file.Mentions($"{other.Key}.{type}")));
+                    ((isInReach && file.Mentions(type)) || file.Qualifies(@namespace, type)));
                 foreach (string type in known)
                 {
                     yield return $"{file.Path}: knows {other.Key}.{type}";

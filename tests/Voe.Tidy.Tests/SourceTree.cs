@@ -86,10 +86,18 @@ internal sealed partial record SourceFile(string Path, string Text, string Code)
 
     public static SourceFile Parse(string path, string text) => new(path, text, CommentOrString().Replace(text, Blank));
 
-    /// <summary>Whether the code mentions that word.</summary>
-    public bool Mentions(string word) => Regex.IsMatch(Code, $@"\b{Regex.Escape(word)}\b", RegexOptions.CultureInvariant, Limit);
+    /// <summary>Whether the code mentions that word, other than as a member of something.</summary>
+    public bool Mentions(string word) => Regex.IsMatch(Code, $@"(?<![\w.]){Regex.Escape(word)}\b", RegexOptions.CultureInvariant, Limit);
 
-    /// <summary>Whether the code brings that namespace into reach: by a using directive or a qualified name.</summary>
+    /// <summary>Whether the code names that type of that namespace in full, or from the namespace around both.</summary>
+    public bool Qualifies(string @namespace, string type)
+    {
+        string tail = @namespace[(@namespace.LastIndexOf('.') + 1)..];
+        return Regex.IsMatch(
+            Code, $@"(?<![\w.])(?:{Regex.Escape(@namespace)}|{tail})\.{Regex.Escape(type)}\b", RegexOptions.CultureInvariant, Limit);
+    }
+
+    /// <summary>Whether the code brings that namespace into reach, by a using directive, or names something of it in full.</summary>
     public bool Reaches(string @namespace) =>
         Regex.IsMatch(Code, $@"\b{Regex.Escape(@namespace)}\s*[;.]", RegexOptions.CultureInvariant, Limit) && !IsIn(@namespace);
 
