@@ -47,6 +47,7 @@ public sealed class CrashTests
     public void Many_clients_at_once_find_after_a_crash_what_their_last_writes_allow() => Schedules.Run(300, seed =>
     {
         using var lab = new StoreLab(seed);
+        lab.UseThreads();
         using var clients = new ConcurrentClients(lab);
         for (int life = 0; life < 3; life++)
         {
@@ -62,6 +63,7 @@ public sealed class CrashTests
     public void After_a_storm_of_clients_the_store_reads_as_before_the_process_died() => Schedules.Run(150, seed =>
     {
         using var lab = new StoreLab(seed);
+        lab.UseThreads();
         lab.Reopen();
         for (int life = 0; life < 3; life++)
         {
@@ -83,6 +85,7 @@ public sealed class CrashTests
     public void After_a_crash_amid_a_storm_the_store_is_sound_and_reads_the_same_with_its_index_and_without() => Schedules.Run(200, seed =>
     {
         using var lab = new StoreLab(seed);
+        lab.UseThreads();
         for (int life = 0; life < 3; life++)
         {
             lab.Disk.Inject(new FaultPlan { Seed = seed + life, CrashAtMutation = lab.Random.Next(5, 150) });

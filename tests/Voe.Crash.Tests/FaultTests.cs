@@ -98,6 +98,24 @@ public sealed class FaultTests
     });
 
     [Fact]
+    public void Faults_and_crashes_together_lose_nothing_that_was_durable() => Schedules.Run(300, seed =>
+    {
+        using var lab = new StoreLab(seed);
+        Guard(lab, () =>
+        {
+            for (int life = 0; life < 3; life++)
+            {
+                LiveWithFaults(lab, seed + life);
+                lab.Disk.Capacity = long.MaxValue;
+                lab.CrashSomehow();
+            }
+
+            lab.Open();
+            LiveOn(lab);
+        });
+    });
+
+    [Fact]
     public void A_failed_read_is_an_error_and_passes() => Schedules.Run(200, seed =>
     {
         using var lab = new StoreLab(seed);
@@ -194,6 +212,56 @@ public sealed class FaultTests
             lab.Crash(kind, IndexFate.Kept);
             lab.Open();
         }
+    }
+
+    /// <summary>One life in which a fault comes, perhaps a second one, and perhaps a crash, in any order.</summary>
+    private static void LiveWithFaults(StoreLab lab, int seed)
+    {
+        var plan = new FaultPlan
+        {
+            Seed = seed,
+            FailSyncAt = lab.Random.Next(3) == 0 ? lab.Random.Next(1, 20) : 0,
+            FailWriteAt = lab.Random.Next(3) == 0 ? lab.Random.Next(1, 40) : 0,
+            FailCount = lab.Random.Next(1, 4),
+            CrashAtMutation = lab.Random.Next(1, 120),
+        };
+        lab.Client.ExpectsRefusals = true;
+        lab.Client.ResolvesRefusals = false;
+        try
+        {
+            lab.Open();
+            if (lab.Random.Next(3) == 0)
+            {
+                lab.Disk.Capacity = lab.Disk.UsedBytes + lab.Random.Next(512 << 10);
+            }
+
+            lab.Disk.Inject(plan);
+            long faults = lab.Disk.FaultsHappened;
+            for (int i = 0; i < 40 && lab.Disk.FaultsHappened == faults; i++)
+            {
+                string? problem = lab.Client.Step();
+                lab.Require(lab.Disk.FaultsHappened == faults ? problem : null);
+            }
+
+            // The store may recover, or not, or half; then it dies.
+            for (int i = lab.Random.Next(4); i > 0; i--)
+            {
+                lab.Client.TryFlush();
+            }
+        }
+        catch (Exception exception) when (lab.Disk.IsDead && exception is not ScheduleFailedException)
+        {
+            lab.Note("died");
+        }
+
+        // Of what a failed sync leaves in the kernel alone, any part may be lost, with the process too.
+        if (lab.Disk.FaultsHappened > 0)
+        {
+            lab.Reference.Crash(CrashKind.MediumFailed);
+        }
+
+        lab.Client.ExpectsRefusals = false;
+        lab.Client.ResolvesRefusals = true;
     }
 
     private static void LiveOn(StoreLab lab)

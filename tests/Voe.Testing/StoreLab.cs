@@ -50,6 +50,9 @@ public sealed class StoreLab : IDisposable
 
     public StoreOptions Options { get; set; }
 
+    /// <summary>Lets the store use its own threads, as it must when more than one client uses it.</summary>
+    public void UseThreads() => Options = Options with { IsSynchronous = false };
+
     public VoeStore Store => _store ?? throw new InvalidOperationException("the store is not open");
 
     /// <summary>Opens the store and compares it with what the oracle allows.</summary>
@@ -97,7 +100,7 @@ public sealed class StoreLab : IDisposable
             case IndexFate.Lost:
                 LoseIndex();
                 break;
-            case IndexFate.Older when Directory.GetFiles(_olderIndex.Path).Length > 0:
+            case IndexFate.Older when Directory.GetFileSystemEntries(_olderIndex.Path).Length > 0:
                 CopyIndex(_olderIndex.Path, _index.Path);
                 break;
             default:
@@ -220,18 +223,18 @@ public sealed class StoreLab : IDisposable
 
     private static void Clear(string path)
     {
-        foreach (string file in Directory.GetFiles(path, "*", SearchOption.AllDirectories))
-        {
-            File.Delete(file);
-        }
+        Directory.Delete(path, recursive: true);
+        Directory.CreateDirectory(path);
     }
 
     private static void CopyIndex(string from, string to)
     {
         Clear(to);
-        foreach (string file in Directory.GetFiles(from))
+        foreach (string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
         {
-            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+            string target = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(file, target);
         }
     }
 

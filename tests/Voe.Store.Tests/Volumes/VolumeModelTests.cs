@@ -39,6 +39,7 @@ public sealed class VolumeModelTests
         const int RangeLength = (8 * 4096) - 2560;
         const int ThreadCount = 4;
         using var lab = new StoreLab(seed);
+        lab.UseThreads();
         lab.Open();
         Volume volume = lab.Store.CreateVolume("a", ThreadCount * RangeLength, 4096 << lab.Random.Next(3));
         var model = new byte[ThreadCount * RangeLength];
@@ -55,6 +56,7 @@ public sealed class VolumeModelTests
     public void Of_writers_of_one_chunk_at_once_one_wins_whole() => Schedules.Run(20, seed =>
     {
         using var lab = new StoreLab(seed);
+        lab.UseThreads();
         using var clients = new ConcurrentClients(lab, chunkCount: 16);
         clients.RunUntilCrash(writesEach: 100);
         clients.Check(CrashKind.ProcessDied);
@@ -64,6 +66,7 @@ public sealed class VolumeModelTests
     public void Groups_of_one_thread_and_reads_of_another_see_whole_chunks_only()
     {
         using var lab = new StoreLab(seed: 1);
+        lab.UseThreads();
         lab.Open();
         const int ChunkSize = 4096;
         Volume volume = lab.Store.CreateVolume("a", 16 * ChunkSize);
