@@ -78,6 +78,11 @@ internal readonly record struct Superblock(Guid StoreId, HashAlgorithm HashAlgor
                 + "open the store with the program that wrote it, or a newer one");
         }
 
+        if (source[13..16].ContainsAnyExcept((byte)0) || source[40..ChecksumOffset].ContainsAnyExcept((byte)0))
+        {
+            throw new StoreFormatException($"{where}: a reserved byte is not zero: a newer program may have written it");
+        }
+
         return new Superblock(new Guid(source.Slice(16, 16)), algorithm, BinaryPrimitives.ReadInt64LittleEndian(source[32..]));
     }
 

@@ -116,7 +116,8 @@ internal ref struct RecordTableReader
     {
         RecordKind.Chunks => Body.Length > 0 && Body.Length % RecordFormat.ChunkEntrySize == 0 && AreChunksSound(),
         RecordKind.Extent => Body.Length > RecordFormat.ExtentPrefixSize
-            && (Body.Length - RecordFormat.ExtentPrefixSize) % ChunkHash.Size == 0 && IsReservedZero(4),
+            && (Body.Length - RecordFormat.ExtentPrefixSize) % ChunkHash.Size == 0 && IsReservedZero(4)
+            && FirstChunk + (ulong)HashCount > FirstChunk,
         RecordKind.Delta => Body.Length == RecordFormat.DeltaSize && IsReservedZero(20) && IsDeltaSound(GetDelta()),
         RecordKind.Zero => Body.Length == RecordFormat.ZeroSize && IsReservedZero(4) && ZeroCount > 0 && FirstChunk + ZeroCount > FirstChunk,
         RecordKind.Root => Body.Length == RecordFormat.RootSize && IsReservedZero(4),

@@ -73,7 +73,7 @@ internal sealed class Checkpointer : ILogObserver
         }
 
         nextVolumeId = BinaryPrimitives.ReadUInt32LittleEndian(state[LogPosition.Size..]);
-        return true;
+        return BinaryPrimitives.ReadUInt32LittleEndian(state[(LogPosition.Size + 4)..]) == 0;
     }
 
     /// <inheritdoc/>

@@ -1,0 +1,49 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Voe.Store.Chunks;
+using Voe.Store.Devices;
+using Voe.Testing;
+
+namespace Voe.Store.Tests.Golden;
+
+/// <summary>docs/format.md in step with the program.</summary>
+public sealed partial class FormatPageTests
+{
+    private static readonly string Page = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Golden", "format.md"));
+
+    [Fact]
+    public void The_example_is_what_the_program_writes()
+    {
+        var disk = new SimulatedDisk();
+        using var index = new TemporaryDirectory(inMemory: true);
+        using (VoeStore store = VoeStore.Open(disk.Root, index.Path, GoldenStore.Options))
+        {
+            byte[] ones = new byte[4096];
+            Array.Fill(ones, (byte)1);
+            store.CreateVolume("a", 8192, 4096, CompressionSetting.None).Write([new BlockWrite(0, ones)]);
+        }
+
+        byte[] pack = disk.Content("packs/0000000001.pack");
+        (int start, byte[] example) = Example();
+        Assert.Equal(Dump(pack, start, example.Length), Dump(Enumerable.Repeat((byte)0, start).Concat(example).ToArray(), start, example.Length));
+        Assert.Equal(64 + 56 + 56, example.Length); // header, a Chunks record, an Extent record
+        Assert.Contains($"at offset {start},", Page, StringComparison.Ordinal);
+        Assert.Equal(start + example.Length + 4096, pack.Length);
+        Assert.False(pack.AsSpan(start + example.Length).ContainsAnyExcept((byte)1));
+    }
+
+    // The lines of the last block of code: offset in decimal, then 32 bytes in hexadecimal.
+    private static (int Start, byte[] Bytes) Example()
+    {
+        Match[] lines = [.. (IEnumerable<Match>)ExampleLine().Matches(Page[Page.IndexOf("## An example", StringComparison.Ordinal)..])];
+        Assert.NotEmpty(lines);
+        return (int.Parse(lines[0].Groups["offset"].ValueSpan, CultureInfo.InvariantCulture),
+            [.. lines.SelectMany(static line => Convert.FromHexString(line.Groups["hex"].Value.Replace(" ", "", StringComparison.Ordinal)))]);
+    }
+
+    private static string Dump(byte[] bytes, int start, int length) => string.Join('\n', Enumerable.Range(0, (length + 31) / 32).Select(
+        line => $"{start + (32 * line)}  {Convert.ToHexStringLower(bytes.AsSpan(start + (32 * line), Math.Min(32, length - (32 * line))))}"));
+
+    [GeneratedRegex(@"^(?<offset>\d{4})  (?<hex>[0-9a-f]+)$", RegexOptions.Multiline | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 5000)]
+    private static partial Regex ExampleLine();
+}
