@@ -20,7 +20,13 @@ internal sealed class StoreEngine
     private readonly Checkpointer _checkpointer;
 
     private StoreEngine(
-        PackSet packs, StoreIndex index, ChunkStore chunks, VolumeCatalog catalog, Checkpointer checkpointer, LogWriter log, RecoveryReport report)
+        PackSet packs,
+        StoreIndex index,
+        ChunkStore chunks,
+        VolumeCatalog catalog,
+        Checkpointer checkpointer,
+        LogWriter log,
+        RecoveryReport report)
     {
         _packs = packs;
         Index = index;
@@ -199,7 +205,8 @@ internal sealed class StoreEngine
         {
             if (!NamedRecordCodec.TryDecodeVolume(body, out VolumeRecord record) || record.Id != id)
             {
-                throw new StoreDamagedException($"the index's record of volume {id} is damaged: delete the index directory, it is rebuilt from the packs");
+                throw new StoreDamagedException($"the index's record of volume {id} is damaged: delete the index "
+                    + "directory, it is rebuilt from the packs");
             }
 
             catalog.Put(record);

@@ -59,14 +59,16 @@ internal readonly record struct Superblock(Guid StoreId, HashAlgorithm HashAlgor
     {
         if (source.Length < Size || !source[..Magic.Length].SequenceEqual(Magic))
         {
-            throw new StoreFormatException($"{where} is not the superblock of a VoE store: {Size} bytes that begin with \"VOE-STOR\" expected");
+            throw new StoreFormatException($"{where} is not the superblock of a VoE store: {Size} bytes that begin with "
+                + "\"VOE-STOR\" expected");
         }
 
         uint stored = BinaryPrimitives.ReadUInt32LittleEndian(source[ChecksumOffset..]);
         uint computed = Crc32C.Compute(source[..ChecksumOffset]);
         if (stored != computed)
         {
-            throw new StoreFormatException($"{where} is damaged: checksum {stored:x8}, computed {computed:x8}; any pack's header has the same values");
+            throw new StoreFormatException($"{where} is damaged: checksum {stored:x8}, computed {computed:x8}; any pack's "
+                + "header has the same values");
         }
 
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(source[8..]);
@@ -74,7 +76,8 @@ internal readonly record struct Superblock(Guid StoreId, HashAlgorithm HashAlgor
         if (version != Version || algorithm is not (HashAlgorithm.Blake3 or HashAlgorithm.Sha256))
         {
             throw new StoreFormatException(
-                $"{where}: format version {version} with hash algorithm {(int)algorithm}; this program reads version {Version} with 1 or 2: "
+                $"{where}: format version {version} with hash algorithm {(int)algorithm}; this program reads version "
+                + $"{Version} with 1 or 2: "
                 + "open the store with the program that wrote it, or a newer one");
         }
 

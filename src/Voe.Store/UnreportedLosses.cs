@@ -14,7 +14,10 @@ internal sealed class UnreportedLosses
     private readonly Lock _volumesLock = new();
     private readonly HashSet<uint> _volumes = []; // guarded by _volumesLock
 
-    /// <summary>Notes the volumes, as they were before the recovery, that had got batches later than <paramref name="recoveredLsn"/>.</summary>
+    /// <summary>
+    /// Notes the volumes, as they were before the recovery, that had got batches later than 
+    /// <paramref name="recoveredLsn"/>.
+    /// </summary>
     public void Add(List<VolumeState> volumes, ulong recoveredLsn)
     {
         lock (_volumesLock)
@@ -39,7 +42,8 @@ internal sealed class UnreportedLosses
             if (_volumes.Remove(volume))
             {
                 throw new StoreFailedException(
-                    "acknowledged writes that no flush had covered were lost when the medium refused a write or sync; the log has been recovered without them");
+                    "acknowledged writes that no flush had covered were lost when the medium refused a write or sync; the "
+                    + "log has been recovered without them");
             }
         }
     }

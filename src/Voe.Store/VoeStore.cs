@@ -34,7 +34,8 @@ public sealed class VoeStore : IVolumeHost, IDisposable
     private List<VolumeState> _failedVolumes = []; // guarded by _recoveryLock; those of the engine that failed last
     private bool _isDisposed;
 
-    private VoeStore(IStorageDirectory directory, string indexPath, StoreOptions options, in Superblock superblock, IDisposable storeLock, bool isNew)
+    private VoeStore(
+        IStorageDirectory directory, string indexPath, StoreOptions options, in Superblock superblock, IDisposable storeLock, bool isNew)
     {
         _directory = directory;
         _packDirectory = directory.OpenDirectory(StoreLayout.PacksDirectory);
@@ -77,10 +78,14 @@ public sealed class VoeStore : IVolumeHost, IDisposable
     public static VoeStore Open(string path, StoreOptions? options = null)
     {
         options ??= new StoreOptions();
-        return Open(LocalDirectory.Open(path, options.CreateIfMissing), Path.Combine(Path.GetFullPath(path), StoreLayout.IndexDirectory), options);
+        string indexPath = Path.Combine(Path.GetFullPath(path), StoreLayout.IndexDirectory);
+        return Open(LocalDirectory.Open(path, options.CreateIfMissing), indexPath, options);
     }
 
-    /// <summary>Opens or creates the store in <paramref name="directory"/>, with RocksDB in the local directory <paramref name="indexPath"/>.</summary>
+    /// <summary>
+    /// Opens or creates the store in <paramref name="directory"/>, with RocksDB in the local directory 
+    /// <paramref name="indexPath"/>.
+    /// </summary>
     internal static VoeStore Open(IStorageDirectory directory, string indexPath, StoreOptions options)
     {
         options.Validate();
@@ -119,7 +124,8 @@ public sealed class VoeStore : IVolumeHost, IDisposable
         CompressionSetting setting = compression ?? CompressionSetting.Lz4;
         if (!setting.IsValid)
         {
-            throw new InvalidVolumeException($"compression {setting} is not possible: none, lz4, or zstd:1 to zstd:{CompressionSetting.MaxZstdLevel}");
+            throw new InvalidVolumeException($"compression {setting} is not possible: none, lz4, or zstd:1 to "
+                + $"zstd:{CompressionSetting.MaxZstdLevel}");
         }
 
         lock (_catalogLock)
@@ -284,7 +290,8 @@ public sealed class VoeStore : IVolumeHost, IDisposable
         if (packs.ListFiles().Count > 0)
         {
             throw new StoreFormatException(
-                $"{directory.Path} has packs but no file \"{Superblock.FileName}\": bring that file back from a copy; it is not made anew beside packs");
+                $"{directory.Path} has packs but no file \"{Superblock.FileName}\": bring that file back from a copy; it "
+                + "is not made anew beside packs");
         }
 
         new Superblock(options.NewGuid(), options.HashAlgorithm, options.Clock.GetUtcNow().ToUnixTimeMilliseconds()).WriteTo(directory);

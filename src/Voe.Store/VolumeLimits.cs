@@ -30,7 +30,8 @@ public static class VolumeLimits
         if (size is <= 0 or > MaxSize || size % SectorSize != 0)
         {
             throw new InvalidVolumeException(
-                $"a volume of {size} bytes is not possible: the size must be a multiple of {SectorSize}, more than 0 and at most {MaxSize}");
+                $"a volume of {size} bytes is not possible: the size must be a multiple of {SectorSize}, more than 0 and "
+                + $"at most {MaxSize}");
         }
     }
 
@@ -58,7 +59,8 @@ public static class VolumeLimits
         if (!isValid)
         {
             throw new InvalidVolumeException(
-                $"\"{name}\" cannot be a volume's name: 1 to {MaxNameLength} letters, digits, '.', '_' and '-' are possible, a letter or digit first");
+                $"\"{name}\" cannot be a volume's name: 1 to {MaxNameLength} letters, digits, '.', '_' and '-' are "
+                + "possible, a letter or digit first");
         }
     }
 }

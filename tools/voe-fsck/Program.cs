@@ -20,7 +20,8 @@ internal static class Program
         var verify = new Command("verify", "Read all packs and verify every checksum and every hash. Changes nothing.") { store, json };
         verify.SetAction(result => Verify(result.GetRequiredValue(store), result.GetValue(json)));
         var root = new RootCommand(
-            "Checks a VoE store that no server has open.\n\nExit status: 0 clean, 4 damage was found, 8 the check could not be done.") { verify };
+            "Checks a VoE store that no server has open.\n\nExit status: 0 clean, 4 damage was found, 8 the check could "
+            + "not be done.") { verify };
         ParseResult parsed = root.Parse(args);
         int status = parsed.Invoke();
         return parsed.Errors.Count > 0 ? OperationalError : status;
@@ -74,6 +75,7 @@ internal static class Program
         }
 
         Console.WriteLine(
-            $"{path}: {(result.IsSound ? "sound" : "DAMAGED")}: {result.Packs} packs, {result.Batches} batches, {result.Chunks} chunks, {result.Bytes} bytes verified");
+            $"{path}: {(result.IsSound ? "sound" : "DAMAGED")}: {result.Packs} packs, {result.Batches} batches, "
+            + $"{result.Chunks} chunks, {result.Bytes} bytes verified");
     }
 }

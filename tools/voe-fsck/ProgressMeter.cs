@@ -26,7 +26,8 @@ internal sealed class ProgressMeter(TextWriter output, bool isOn, TimeProvider c
         double seconds = clock.GetElapsedTime(_start).TotalSeconds;
         double rate = progress.Done / Math.Max(seconds, 0.001);
         double left = rate > 0 ? (progress.Total - progress.Done) / rate : 0;
-        output.Write($"\r{progress.Operation}: {100.0 * progress.Done / Math.Max(1, progress.Total):F1} %, {rate / (1 << 20):F0} MiB/s, {left:F0} s left   ");
+        output.Write($"\r{progress.Operation}: {100.0 * progress.Done / Math.Max(1, progress.Total):F1} %, "
+            + $"{rate / (1 << 20):F0} MiB/s, {left:F0} s left   ");
     }
 
     /// <summary>Takes the line away.</summary>

@@ -167,7 +167,8 @@ internal sealed unsafe class ChunkReader
         for (int i = 0; i < run.Length; i++)
         {
             ChunkLocation location = reads[run[i]].Entry.Location;
-            if (TryDecode(location, Stored(buffer[..read], location, first), PlainSlot(index + i, chunkSize), chunkSize, out _plain[index + i]) is not null)
+            ReadOnlySpan<byte> stored = Stored(buffer[..read], location, first);
+            if (TryDecode(location, stored, PlainSlot(index + i, chunkSize), chunkSize, out _plain[index + i]) is not null)
             {
                 return false;
             }

@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace Voe.Store.Chunks;
 
-/// <summary>How new chunks of a volume are compressed: a codec and, for zstd, a level. Text form: <c>none</c>, <c>lz4</c>, <c>zstd</c>, <c>zstd:3</c>.</summary>
+/// <summary>
+/// How new chunks of a volume are compressed: a codec and, for zstd, a level. Text form: <c>none</c>, <c>lz4</c>,
+/// <c>zstd</c>, <c>zstd:3</c>.
+/// </summary>
 /// <param name="Codec">The codec; <see cref="ChunkCodec.Raw"/> for none.</param>
 /// <param name="Level">1 to 19 for zstd, 0 for the others.</param>
 public readonly record struct CompressionSetting(ChunkCodec Codec, int Level)

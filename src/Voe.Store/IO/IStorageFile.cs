@@ -21,7 +21,9 @@ public interface IStorageFile : IDisposable
     /// </summary>
     int Read(Span<byte> buffer, long offset);
 
-    /// <summary>Writes all bytes at <paramref name="offset"/>, extending the file if needed. After an error any part may be written.</summary>
+    /// <summary>
+    /// Writes all bytes at <paramref name="offset"/>, extending the file if needed. After an error any part may be written.
+    /// </summary>
     void Write(ReadOnlySpan<byte> bytes, long offset);
 
     /// <summary>Writes the buffers one after another at <paramref name="offset"/>, as one gathered write where the medium can.</summary>

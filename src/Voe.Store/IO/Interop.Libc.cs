@@ -7,7 +7,10 @@ namespace Voe.Store.IO;
 /// The system calls of Linux that the framework does not offer, or only with an allocation for each call. All return -1
 /// (or an invalid handle) and set errno on failure, but <see cref="FAdvise"/>, which returns the error.
 /// </summary>
-/// <remarks>Sources: the man pages open(2), pread(2), writev(2), fsync(2), fallocate(2), sync_file_range(2), flock(2), posix_fadvise(2).</remarks>
+/// <remarks>
+/// Sources: the man pages open(2), pread(2), writev(2), fsync(2), fallocate(2), sync_file_range(2), flock(2),
+/// posix_fadvise(2).
+/// </remarks>
 internal static unsafe partial class Libc
 {
     internal const int EINTR = 4;

@@ -217,7 +217,8 @@ internal sealed unsafe class LocalFile : IStorageFile
 
         if (result == 0)
         {
-            throw new StoreIOException($"{_path}: write of {length} bytes at offset {offset}: the medium takes no more, and gives no reason");
+            throw new StoreIOException($"{_path}: write of {length} bytes at offset {offset}: the medium takes no more, "
+                + "and gives no reason");
         }
 
         return Marshal.GetLastPInvokeError() == Libc.EINTR

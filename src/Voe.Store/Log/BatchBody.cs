@@ -25,7 +25,9 @@ internal abstract class BatchBody : IDisposable
     /// <summary>The most entries that <see cref="Apply"/> adds to the index: the log makes room for them first.</summary>
     public abstract int EntryCount { get; }
 
-    /// <summary>Whether <see cref="IsStillValid"/> looks at what other batches change, so that those before must be applied first.</summary>
+    /// <summary>
+    /// Whether <see cref="IsStillValid"/> looks at what other batches change, so that those before must be applied first.
+    /// </summary>
     public virtual bool DependsOnOthers => false;
 
     /// <summary>CRC32C of the table; set by the appending thread, outside of the log's order.</summary>

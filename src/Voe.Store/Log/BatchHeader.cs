@@ -136,7 +136,8 @@ internal readonly record struct BatchHeader(
         if (version != Version)
         {
             throw new StoreFormatException(
-                $"batch format version {version}; this program reads version {Version}: open the store with the program that wrote it, or a newer one");
+                $"batch format version {version}; this program reads version {Version}: open the store with the program "
+                + "that wrote it, or a newer one");
         }
 
         header = new BatchHeader(
@@ -154,7 +155,8 @@ internal readonly record struct BatchHeader(
             || header.RecordCount < 0 || (long)header.RecordCount * RecordFormat.HeaderSize > header.TableLength
             || header.DurableLsn >= header.Lsn)
         {
-            reason = $"batch header with lengths or numbers out of range (LSN {header.Lsn}, table {header.TableLength}, payload {header.PayloadLength})";
+            reason = $"batch header with lengths or numbers out of range (LSN {header.Lsn}, table {header.TableLength}, "
+                + $"payload {header.PayloadLength})";
             return false;
         }
 

@@ -30,6 +30,9 @@ internal interface ILogObserver
     /// </summary>
     void MakeRoom(int entryCount, LogPosition end);
 
-    /// <summary>Called when a group of <paramref name="bytes"/> bytes was written and applied; the log ends at <paramref name="end"/>.</summary>
+    /// <summary>
+    /// Called when a group of <paramref name="bytes"/> bytes was written and applied; the log ends at 
+    /// <paramref name="end"/>.
+    /// </summary>
     void Written(long bytes, LogPosition end);
 }

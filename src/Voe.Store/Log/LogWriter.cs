@@ -263,7 +263,15 @@ internal sealed class LogWriter : IDisposable
     {
         Memory<byte> headerAndTable = batch.Table.HeaderAndTable;
         var header = new BatchHeader(
-            ++lsn, DurableLsn, pack.Id, (uint)offset, checksum, batch.Table.RecordCount, batch.Table.TableLength, batch.Payload.Length, batch.TableChecksum);
+            ++lsn,
+            DurableLsn,
+            pack.Id,
+            (uint)offset,
+            checksum,
+            batch.Table.RecordCount,
+            batch.Table.TableLength,
+            batch.Payload.Length,
+            batch.TableChecksum);
         checksum = header.Write(headerAndTable.Span);
         _buffers.Add(headerAndTable);
         if (!batch.Payload.IsEmpty)

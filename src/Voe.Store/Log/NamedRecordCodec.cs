@@ -78,7 +78,10 @@ internal static class NamedRecordCodec
         }
 
         record = new SnapshotRecord(
-            BinaryPrimitives.ReadUInt32LittleEndian(body), name, BinaryPrimitives.ReadInt64LittleEndian(body[8..]), ChunkHash.Read(body[16..]));
+            BinaryPrimitives.ReadUInt32LittleEndian(body),
+            name,
+            BinaryPrimitives.ReadInt64LittleEndian(body[8..]),
+            ChunkHash.Read(body[16..]));
         return true;
     }
 
@@ -98,9 +101,10 @@ internal static class NamedRecordCodec
     {
         volume = 0;
         snapshot = "";
-        if (body.Length < RecordFormat.SnapshotDeletedPrefixSize
+        const int NameOffset = RecordFormat.SnapshotDeletedPrefixSize;
+        if (body.Length < NameOffset
             || BinaryPrimitives.ReadUInt16LittleEndian(body[6..]) != 0
-            || !TryDecodeName(body[RecordFormat.SnapshotDeletedPrefixSize..], BinaryPrimitives.ReadUInt16LittleEndian(body[4..]), out snapshot))
+            || !TryDecodeName(body[NameOffset..], BinaryPrimitives.ReadUInt16LittleEndian(body[4..]), out snapshot))
         {
             return false;
         }

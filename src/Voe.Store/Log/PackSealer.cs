@@ -191,7 +191,8 @@ internal sealed class PackSealer
         {
             if (!reader.TryRead(lsn, checksum))
             {
-                throw new StoreDamagedException($"pack {pack.Id}, offset {reader.Offset}: what was written reads back differently: {reader.StopReason}");
+                throw new StoreDamagedException($"pack {pack.Id}, offset {reader.Offset}: what was written reads back "
+                    + $"differently: {reader.StopReason}");
             }
 
             checksum = reader.Header.Write(header);
@@ -205,7 +206,15 @@ internal sealed class PackSealer
         byte[] body = new byte[ZstdSharp.Compressor.GetCompressBound((int)plain.Length)];
         int length = compressor.Wrap(plain.GetBuffer().AsSpan(0, (int)plain.Length), body);
         var footer = new PackFooter(
-            pack.Id, pack.FirstLsn, pack.LastLsn, (uint)pack.End, length, (int)plain.Length, (int)(lsn - pack.FirstLsn), Crc32C.Compute(body.AsSpan(0, length)), checksum);
+            pack.Id,
+            pack.FirstLsn,
+            pack.LastLsn,
+            (uint)pack.End,
+            length,
+            (int)plain.Length,
+            (int)(lsn - pack.FirstLsn),
+            Crc32C.Compute(body.AsSpan(0, length)),
+            checksum);
         return (body, footer);
     }
 }

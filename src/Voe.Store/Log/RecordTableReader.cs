@@ -66,7 +66,8 @@ internal ref struct RecordTableReader
         int length = BinaryPrimitives.ReadInt32LittleEndian(rest[4..]);
         if (length < 0 || length > rest.Length - RecordFormat.HeaderSize)
         {
-            throw new InvalidDataException($"record at table offset {_next} says {length} bytes, {rest.Length - RecordFormat.HeaderSize} are left");
+            throw new InvalidDataException($"record at table offset {_next} says {length} bytes, "
+                + $"{rest.Length - RecordFormat.HeaderSize} are left");
         }
 
         Kind = (RecordKind)rest[0];
@@ -119,7 +120,8 @@ internal ref struct RecordTableReader
             && (Body.Length - RecordFormat.ExtentPrefixSize) % ChunkHash.Size == 0 && IsReservedZero(4)
             && FirstChunk + (ulong)HashCount > FirstChunk,
         RecordKind.Delta => Body.Length == RecordFormat.DeltaSize && IsReservedZero(20) && IsDeltaSound(GetDelta()),
-        RecordKind.Zero => Body.Length == RecordFormat.ZeroSize && IsReservedZero(4) && ZeroCount > 0 && FirstChunk + ZeroCount > FirstChunk,
+        RecordKind.Zero => Body.Length == RecordFormat.ZeroSize && IsReservedZero(4) && ZeroCount > 0
+            && FirstChunk + ZeroCount > FirstChunk,
         RecordKind.Root => Body.Length == RecordFormat.RootSize && IsReservedZero(4),
         RecordKind.VolumeDeleted => Body.Length == RecordFormat.VolumeDeletedSize && IsReservedZero(4),
         RecordKind.Volume => NamedRecordCodec.TryDecodeVolume(Body, out _),

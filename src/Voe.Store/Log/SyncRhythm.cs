@@ -1,6 +1,9 @@
 namespace Voe.Store.Log;
 
-/// <summary>Tells whether syncs follow each other closely, each after few bytes, as databases and fsync-heavy clients have them. One thread.</summary>
+/// <summary>
+/// Tells whether syncs follow each other closely, each after few bytes, as databases and fsync-heavy clients have them.
+/// One thread.
+/// </summary>
 internal struct SyncRhythm
 {
     private const int FewBytes = 128 << 10;

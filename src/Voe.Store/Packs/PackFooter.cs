@@ -99,7 +99,8 @@ internal readonly record struct PackFooter(
         if (version != Version)
         {
             throw new StoreFormatException(
-                $"footer format version {version}; this program reads version {Version}: open the store with the program that wrote it, or a newer one");
+                $"footer format version {version}; this program reads version {Version}: open the store with the program "
+                + "that wrote it, or a newer one");
         }
 
         footer = new PackFooter(
@@ -139,7 +140,8 @@ internal readonly record struct PackFooter(
 
         if (footer.PackId != packId || footer.DataEnd + (long)footer.BodyLength + Size != length)
         {
-            reason = $"the footer is that of pack {footer.PackId}, {footer.DataEnd + (long)footer.BodyLength + Size} bytes long; the file has {length}";
+            reason = $"the footer is that of pack {footer.PackId}, {footer.DataEnd + (long)footer.BodyLength + Size} bytes "
+                + $"long; the file has {length}";
             return false;
         }
 

@@ -94,7 +94,8 @@ internal readonly record struct PackHeader(
         if (version != Version)
         {
             throw new StoreFormatException(
-                $"pack format version {version}; this program reads version {Version}: open the store with the program that wrote it, or a newer one");
+                $"pack format version {version}; this program reads version {Version}: open the store with the program "
+                + "that wrote it, or a newer one");
         }
 
         if (source[(AlgorithmOffset + 1)..StoreIdOffset].ContainsAnyExcept((byte)0)

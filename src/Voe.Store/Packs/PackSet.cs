@@ -38,7 +38,7 @@ internal sealed class PackSet : IDisposable
         foreach (string name in _directory.ListFiles())
         {
             if (name.EndsWith(Extension, StringComparison.Ordinal)
-                && uint.TryParse(name.AsSpan(0, name.Length - Extension.Length), NumberStyles.None, CultureInfo.InvariantCulture, out uint id)
+                && uint.TryParse(name.AsSpan()[..^Extension.Length], NumberStyles.None, CultureInfo.InvariantCulture, out uint id)
                 && string.Equals(FileName(id), name, StringComparison.Ordinal))
             {
                 ids.Add(id);
@@ -52,7 +52,10 @@ internal sealed class PackSet : IDisposable
     /// <summary>Makes the names of packs made or deleted so far durable.</summary>
     public void SyncNames() => _directory.Sync();
 
-    /// <summary>Makes the file of a new pack and keeps it open until <see cref="EndWriting"/>. Its name is durable after <see cref="SyncNames"/>.</summary>
+    /// <summary>
+    /// Makes the file of a new pack and keeps it open until <see cref="EndWriting"/>. Its name is durable after
+    /// <see cref="SyncNames"/>.
+    /// </summary>
     public IStorageFile Create(uint id) => Keep(id, _directory.CreateFile(FileName(id)));
 
     /// <summary>Opens the file of an existing pack for writing and keeps it open until <see cref="EndWriting"/>.</summary>

@@ -105,7 +105,8 @@ internal sealed class BatchReplay(StoreIndex index, IVolumeRecords volumes)
                 if (_locations[i].IsNone)
                 {
                     throw new StoreDamagedException(
-                        $"pack {header.PackId}, offset {header.Offset}, LSN {header.Lsn}: the extent names chunk {_hashes[i]}, which the log before it does not hold; "
+                        $"pack {header.PackId}, offset {header.Offset}, LSN {header.Lsn}: the extent names chunk "
+                        + $"{_hashes[i]}, which the log before it does not hold; "
                         + "if the index directory was changed by hand, delete it: it is rebuilt from the packs");
                 }
 

@@ -42,7 +42,11 @@ internal sealed class LogRecovery
     private long _replayedBytes;
 
     private LogRecovery(
-        PackSet packs, LogOptions options, LogPosition start, Action<BatchHeader, BatchReader, LogPosition> apply, Action<long, long> progress)
+        PackSet packs,
+        LogOptions options,
+        LogPosition start,
+        Action<BatchHeader, BatchReader, LogPosition> apply,
+        Action<long, long> progress)
     {
         _packs = packs;
         _options = options;
@@ -60,7 +64,11 @@ internal sealed class LogRecovery
     /// <param name="progress">Called with packs done and packs in all.</param>
     /// <exception cref="StoreDamagedException">Something that was durable is not there whole.</exception>
     public static RecoveredLog Run(
-        PackSet packs, LogOptions options, LogPosition start, Action<BatchHeader, BatchReader, LogPosition> apply, Action<long, long> progress) =>
+        PackSet packs,
+        LogOptions options,
+        LogPosition start,
+        Action<BatchHeader, BatchReader, LogPosition> apply,
+        Action<long, long> progress) =>
         new LogRecovery(packs, options, start, apply, progress).Run();
 
     private RecoveredLog Run()
@@ -127,7 +135,8 @@ internal sealed class LogRecovery
         if (header.StoreId != _options.StoreId || header.HashAlgorithm != _options.HashAlgorithm || header.PackId != id)
         {
             throw new StoreFormatException(
-                $"{PackSet.FileName(id)} is pack {header.PackId} of store {header.StoreId}, not pack {id} of store {_options.StoreId}: move it out of the directory");
+                $"{PackSet.FileName(id)} is pack {header.PackId} of store {header.StoreId}, not pack {id} of store "
+                + $"{_options.StoreId}: move it out of the directory");
         }
 
         _durableLsn = Math.Max(_durableLsn, header.DurableLsn);
@@ -154,7 +163,8 @@ internal sealed class LogRecovery
         if (!isStart && (header.FirstLsn != _position.LastLsn + 1 || header.PreviousChecksum != _position.LastChecksum
             || id != _position.PackId + 1))
         {
-            return $"pack {id} begins with LSN {header.FirstLsn} after {header.PreviousChecksum:x8}; LSN {_position.LastLsn + 1} after {_position.LastChecksum:x8} expected";
+            return $"pack {id} begins with LSN {header.FirstLsn} after {header.PreviousChecksum:x8}; LSN "
+                + $"{_position.LastLsn + 1} after {_position.LastChecksum:x8} expected";
         }
 
         long start = isStart ? _position.Offset : PackHeader.Size;

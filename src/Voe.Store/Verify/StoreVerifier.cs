@@ -61,7 +61,8 @@ public sealed unsafe class StoreVerifier
             throw new StoreFormatException($"{directory.Path} holds no store: there is no file \"{Superblock.FileName}\"");
         }
 
-        using IDisposable storeLock = directory.Lock(StoreLayout.LockFile, $"a verification, process {Environment.ProcessId} on {Environment.MachineName}");
+        using IDisposable storeLock = directory.Lock(StoreLayout.LockFile, $"a verification, process "
+            + $"{Environment.ProcessId} on {Environment.MachineName}");
         Superblock superblock = Superblock.ReadFrom(directory);
         using var packs = new PackSet(directory.OpenDirectory(StoreLayout.PacksDirectory), maxOpenFiles: 16);
         return new StoreVerifier(packs, superblock, progress).Run();
@@ -143,14 +144,16 @@ public sealed unsafe class StoreVerifier
 
         if (header.StoreId != _superblock.StoreId || header.PackId != id || header.HashAlgorithm != _superblock.HashAlgorithm)
         {
-            Add(Severity.Damage, id, 0, $"the file is pack {header.PackId} of store {header.StoreId}, pack {id} of store {_superblock.StoreId} expected");
+            Add(Severity.Damage, id, 0, $"the file is pack {header.PackId} of store {header.StoreId}, pack {id} of store "
+                + $"{_superblock.StoreId} expected");
             _isBroken = true;
             return;
         }
 
         if (!_isBroken && (header.FirstLsn != _lastLsn + 1 || header.PreviousChecksum != _lastChecksum))
         {
-            string chain = $"begins with LSN {header.FirstLsn} after {header.PreviousChecksum:x8}; LSN {_lastLsn + 1} after {_lastChecksum:x8} expected";
+            string chain = $"begins with LSN {header.FirstLsn} after {header.PreviousChecksum:x8}; LSN {_lastLsn + 1} "
+                + $"after {_lastChecksum:x8} expected";
             if (IsTornTail(id, 0, chain))
             {
                 return;
@@ -200,14 +203,16 @@ public sealed unsafe class StoreVerifier
                 return;
             }
 
-            if (footer is null && reader.Header.Lsn > _durableLsn && !IsPayloadSound(reader) && IsTornTail(id, reader.Header.Offset, reader.StopReason))
+            if (footer is null && reader.Header.Lsn > _durableLsn && !IsPayloadSound(reader)
+                && IsTornTail(id, reader.Header.Offset, reader.StopReason))
             {
                 return;
             }
 
             if (repeated is not null && (!repeated.TryRead(_lastLsn + 1, _lastChecksum) || !repeated.Table.SequenceEqual(reader.Table)))
             {
-                Add(Severity.Repairable, id, footer!.Value.DataEnd, $"the footer does not repeat LSN {reader.Header.Lsn}: {repeated.StopReason}");
+                Add(Severity.Repairable, id, footer!.Value.DataEnd, $"the footer does not repeat LSN {reader.Header.Lsn}: "
+                    + $"{repeated.StopReason}");
                 repeated = null;
             }
 
@@ -335,7 +340,8 @@ public sealed unsafe class StoreVerifier
         }
     }
 
-    private bool VerifyPiece(in BatchHeader header, ReadOnlySpan<byte> payload, long offset, int start, int length, uint checksum, string what)
+    private bool VerifyPiece(in BatchHeader header, ReadOnlySpan<byte> payload, long offset, int start, int length, uint checksum,
+        string what)
     {
         if ((long)start + length > payload.Length)
         {

@@ -29,7 +29,10 @@ internal sealed class CatalogBatch : BatchBody
     /// <summary>True: writes of the same volume are checked against the catalog, so this one goes alone.</summary>
     public override bool DependsOnOthers => true;
 
-    /// <summary>A batch that makes or changes a volume; <paramref name="cutCount"/> chunks from <paramref name="cutFirst"/> on become a hole.</summary>
+    /// <summary>
+    /// A batch that makes or changes a volume; <paramref name="cutCount"/> chunks from <paramref name="cutFirst"/> on
+    /// become a hole.
+    /// </summary>
     public static CatalogBatch Put(StoreIndex index, VolumeCatalog catalog, VolumeRecord record, ulong cutFirst = 0, ulong cutCount = 0)
     {
         var batch = new CatalogBatch(index, catalog, record, 0, cutFirst, cutCount);

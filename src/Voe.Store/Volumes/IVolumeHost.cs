@@ -12,6 +12,8 @@ internal interface IVolumeHost
     /// <summary>Begins an operation that writes or flushes; recovers the log first if it has failed and the medium works again.</summary>
     StoreOperation EnterToWrite();
 
-    /// <summary>Makes one change to a volume's record, after all that came before and before all that come later. Durable on return.</summary>
+    /// <summary>
+    /// Makes one change to a volume's record, after all that came before and before all that come later. Durable on return.
+    /// </summary>
     void ChangeVolume(Volume volume, Func<StoreEngine, VolumeState, CatalogBatch> change);
 }

@@ -122,7 +122,10 @@ public sealed unsafe class Volume : IBlockDevice
         }
     }
 
-    /// <summary>Changes the size; what lies beyond a smaller size is gone, what a larger size adds reads as zeroes. Durable on return.</summary>
+    /// <summary>
+    /// Changes the size; what lies beyond a smaller size is gone, what a larger size adds reads as zeroes. Durable on
+    /// return.
+    /// </summary>
     /// <exception cref="InvalidVolumeException">A volume cannot have that size.</exception>
     public void Resize(long size)
     {
@@ -166,7 +169,8 @@ public sealed unsafe class Volume : IBlockDevice
     {
         if (!compression.IsValid)
         {
-            throw new InvalidVolumeException($"compression {compression} is not possible: none, lz4, or zstd:1 to zstd:{CompressionSetting.MaxZstdLevel}");
+            throw new InvalidVolumeException($"compression {compression} is not possible: none, lz4, or zstd:1 to "
+                + $"zstd:{CompressionSetting.MaxZstdLevel}");
         }
 
         _store.ChangeVolume(this, (engine, state) =>
@@ -318,7 +322,8 @@ public sealed unsafe class Volume : IBlockDevice
         }
     }
 
-    private static int GetExtents(StoreIndex index, VolumeRecord record, long offset, long length, MapEntry[] entries, Span<DeviceExtent> extents)
+    private static int GetExtents(StoreIndex index, VolumeRecord record, long offset, long length, MapEntry[] entries,
+        Span<DeviceExtent> extents)
     {
         int found = 0;
         long end = offset + length;
