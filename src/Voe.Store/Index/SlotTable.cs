@@ -175,6 +175,25 @@ internal sealed unsafe class SlotTable<TKey> : IDisposable
         return count;
     }
 
+    /// <summary>Gives a value to all keys for which the predicate holds. The writer alone. Looks at every slot in use.</summary>
+    public void SetWhere(Func<TKey, bool> predicate, in MapEntry entry)
+    {
+        for (int group = 0; group < _groups.GroupCount; group++)
+        {
+            uint used = ~SlotGroups.Match(_groups.LoadTags(group), 0) & 0xFFFF;
+            for (; used != 0; used &= used - 1)
+            {
+                var slot = _groups.SlotAt(group, BitOperations.TrailingZeroCount(used));
+                if (predicate(TKey.ReadFrom(slot)))
+                {
+                    IndexSlot.BeginWrite(slot);
+                    IndexSlot.SetValue(slot, in entry);
+                    IndexSlot.EndWrite(slot);
+                }
+            }
+        }
+    }
+
     /// <summary>Drops all keys. No reader may be inside.</summary>
     public void Clear()
     {

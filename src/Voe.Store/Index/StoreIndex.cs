@@ -37,7 +37,6 @@ internal sealed class StoreIndex : IDisposable
     private StoreIndex(string directory, IndexOptions options)
     {
         string chunkFilePath = Path.Combine(directory, "chunks.new");
-        Directory.CreateDirectory(directory);
         File.Delete(chunkFilePath);
         _database = new RocksDatabase(Path.Combine(directory, "rocksdb"), Math.Max(options.RocksDbMemory, 4L << 20));
         _rocks = new RocksReader(_database);
@@ -68,7 +67,26 @@ internal sealed class StoreIndex : IDisposable
 
     /// <summary>Opens the index in a local directory, which is created when missing.</summary>
     /// <exception cref="StoreDamagedException">RocksDB cannot be opened; the message says what to do.</exception>
-    public static StoreIndex Open(string directory, IndexOptions options) => new(directory, options);
+    public static StoreIndex Open(string directory, IndexOptions options)
+    {
+        try
+        {
+            if (OperatingSystem.IsWindows())
+            {
+                Directory.CreateDirectory(directory);
+            }
+            else
+            {
+                Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
+
+            return new StoreIndex(directory, options);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreIOException($"index in {directory}: {e.Message}", e);
+        }
+    }
 
     /// <summary>What the last durable checkpoint's <see cref="Freeze"/> was given; empty when there is none. As of opening.</summary>
     public ReadOnlyMemory<byte> CheckpointState { get; }
