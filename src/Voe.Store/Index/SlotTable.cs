@@ -81,7 +81,8 @@ internal sealed unsafe class SlotTable<TKey> : IDisposable
     {
         if (_count >= _limit)
         {
-            throw new InvalidOperationException($"a delta table of {_groups.SlotCount} slots holds {_count} keys: it was to be frozen at {FullCount}");
+            throw new InvalidOperationException(
+                $"a delta table of {_groups.SlotCount} slots holds {_count} keys: it was to be frozen at {FullCount}");
         }
 
         // No reader looks at the slot before its tag is set. Its sequence number stays, even from an earlier life.

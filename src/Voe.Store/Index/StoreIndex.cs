@@ -44,7 +44,7 @@ internal sealed class StoreIndex : IDisposable
         {
             CheckFormat();
             CheckpointState = _rocks.Get(_database.Checkpoint, IndexKeys.StateKey) ?? [];
-            VolumeRecords = [.. _rocks.ReadAll(_database.VolumeRecords, []).Select(row => (BinaryPrimitives.ReadUInt32BigEndian(row.Key), row.Value))];
+            VolumeRecords = [.. _rocks.ReadAll(_database.VolumeRecords, []).Select(ReadVolumeRecord)];
             RootRecords = _rocks.ReadAll(_database.Roots, []);
             _ledger = new UsageLedger(_database, _rocks);
         }
@@ -198,10 +198,13 @@ internal sealed class StoreIndex : IDisposable
     /// <summary>Chunks of a volume that are not holes, as of the last checkpoint.</summary>
     public long GetMappedChunks(uint volume) => _ledger.GetMappedChunks(volume);
 
-    /// <summary>Waits until the filter of chunks is filled, which after a crash begins in the background when the index is opened.</summary>
+    /// <summary>Waits until the filter of chunks is filled, which after a crash happens in the background. For tests.</summary>
     internal void WaitUntilFilterIsFilled() => _filter.WaitUntilFilled();
 
-    /// <summary>Closes RocksDB and frees memory; changes that are not in a checkpoint are gone. No change or checkpoint may be running; look-ups fail from now on.</summary>
+    /// <summary>
+    /// Closes RocksDB and frees memory; changes that are not in a checkpoint are gone. No change or checkpoint may be running;
+    /// look-ups fail from now on.
+    /// </summary>
     public void Dispose()
     {
         if (_reader.Close() is not { } view)
@@ -224,6 +227,11 @@ internal sealed class StoreIndex : IDisposable
         _database.Dispose();
     }
 
+    private static (uint Id, byte[] Record) ReadVolumeRecord((byte[] Key, byte[] Value) row) =>
+        row.Key.Length == IndexKeys.VolumeRecordKeySize
+            ? (BinaryPrimitives.ReadUInt32BigEndian(row.Key), row.Value)
+            : throw IndexKeys.Damaged("the key of a volume record", row.Key);
+
     private void CheckFormat()
     {
         byte[]? version = _rocks.Get(_database.Checkpoint, IndexKeys.FormatKey);
@@ -241,8 +249,8 @@ internal sealed class StoreIndex : IDisposable
         if (found != IndexKeys.FormatVersion)
         {
             throw new StoreFormatException(
-                $"index in {_database.Path}: format {found} was found, {IndexKeys.FormatVersion} is known; use the program that wrote it, or "
-                + "delete this directory: the index is rebuilt from the packs");
+                $"index in {_database.Path}: format {found} was found, {IndexKeys.FormatVersion} is known; use the program that wrote it, "
+                + "or delete this directory: the index is rebuilt from the packs");
         }
     }
 }
