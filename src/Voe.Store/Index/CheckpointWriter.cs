@@ -81,6 +81,9 @@ internal sealed unsafe class CheckpointWriter
         {
             _failPoint?.Invoke(CheckpointStep.WriteChunkFile);
             SortChunks(frozen.Chunks, keys.AsSpan(0, count), slots.AsSpan(0, count));
+
+            // Never written over: after a take-over that failed half-way the old name may still lead to a file of the database.
+            File.Delete(_chunkFilePath);
             ChunkFile.Write(_database, _chunkFilePath, slots.AsSpan(0, count));
             _failPoint?.Invoke(CheckpointStep.IngestChunkFile);
             ChunkFile.Ingest(_database, _chunkFilePath);

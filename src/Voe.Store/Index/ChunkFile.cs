@@ -10,7 +10,7 @@ internal static unsafe class ChunkFile
 {
     /// <summary>Writes the chunks of a frozen delta, sorted by hash, to a new file.</summary>
     /// <param name="database">The database whose options the file gets.</param>
-    /// <param name="path">The file; one that exists is replaced.</param>
+    /// <param name="path">The file, which must not exist.</param>
     /// <param name="slots">Chunk slots in the order of their hashes, at least one; a slot without a location is a removal.</param>
     public static void Write(RocksDatabase database, string path, ReadOnlySpan<nint> slots)
     {

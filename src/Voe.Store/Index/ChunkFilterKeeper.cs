@@ -155,7 +155,8 @@ internal sealed class ChunkFilterKeeper : IDisposable
             using var file = File.OpenHandle(_path);
             Span<byte> header = stackalloc byte[HeaderSize];
             Span<byte> expected = stackalloc byte[HeaderSize];
-            if (RandomAccess.GetLength(file) != HeaderSize + _filter.Length + ChecksumSize || RandomAccess.Read(file, header, 0) != HeaderSize)
+            if (RandomAccess.GetLength(file) != HeaderSize + _filter.Length + ChecksumSize
+                || RandomAccess.Read(file, header, 0) != HeaderSize)
             {
                 return false;
             }

@@ -127,7 +127,7 @@ internal sealed class Delta : IDisposable
     }
 
     /// <summary>Makes holes of the chunks <c>[first, end)</c>.</summary>
-    public unsafe void Zero(uint volume, ulong first, ulong end)
+    public void Zero(uint volume, ulong first, ulong end)
     {
         if (end - first <= LongestRangeInTable)
         {
@@ -160,15 +160,7 @@ internal sealed class Delta : IDisposable
             return;
         }
 
-        var slots = new nint[Map.Count];
-        foreach (nint slot in slots.AsSpan(0, Map.CopySlots(slots)))
-        {
-            var key = MapKey.ReadFrom((IndexSlot*)slot);
-            if (key.Volume == volume && key.Chunk - first < end - first)
-            {
-                Map.Set(in key, default);
-            }
-        }
+        ZeroAllOfTable(volume, first, end);
     }
 
     /// <summary>A pack no longer exists: what was added to it in this generation does not count either.</summary>
@@ -208,6 +200,10 @@ internal sealed class Delta : IDisposable
         Chunks.Dispose();
         Map.Dispose();
     }
+
+    // Apart from Zero, which would allocate the closure at its beginning, for the shortest range too.
+    private void ZeroAllOfTable(uint volume, ulong first, ulong end) =>
+        Map.SetWhere(key => key.Volume == volume && key.Chunk - first < end - first, default);
 
     // Chunks come in runs of one pack, so their sums are kept aside and reach the dictionary once a run.
     private void CountStored()

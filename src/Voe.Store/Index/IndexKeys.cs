@@ -12,7 +12,8 @@ namespace Voe.Store.Index;
 /// <list type="table">
 /// <listheader><term>column family</term><description>key → value (sizes in bytes)</description></listheader>
 /// <item><term><c>chunks</c></term><description>chunk hash (32) → location (16)</description></item>
-/// <item><term><c>volumes</c></term><description>volume u32 (4), chunk number u64 (8) → chunk hash (32), location hint (16). Holes have no row.</description></item>
+/// <item><term><c>volumes</c></term><description>
+/// volume u32 (4), chunk number u64 (8) → chunk hash (32), location hint (16). Holes have no row.</description></item>
 /// <item><term><c>roots</c></term><description>opaque → opaque</description></item>
 /// <item><term><c>volume-records</c></term><description>volume u32 (4) → opaque</description></item>
 /// <item><term><c>pack-stats</c></term><description>
@@ -203,6 +204,7 @@ internal static class IndexKeys
 
     /// <summary>The error for a row that has not its layout.</summary>
     public static StoreDamagedException Damaged(string what, ReadOnlySpan<byte> found) => new(
-        $"the index is damaged: {what} was expected, found {found.Length} bytes {Convert.ToHexStringLower(found[..Math.Min(found.Length, 64)])}; "
+        $"the index is damaged: {what} was expected, found {found.Length} bytes "
+        + $"{Convert.ToHexStringLower(found[..Math.Min(found.Length, 64)])}; "
         + "close the store and delete its index directory: it is rebuilt from the packs");
 }

@@ -42,7 +42,9 @@ internal sealed unsafe class LookupCache<TKey> : IDisposable
     /// <summary>Number of the state of RocksDB that may be cached. To be read before RocksDB is.</summary>
     public int Generation => Volatile.Read(ref _generation);
 
-    /// <summary>Looks up those of up to 64 keys whose bit in <paramref name="wanted"/> is set; returns the bits of those not found.</summary>
+    /// <summary>
+    /// Looks up those of up to 64 keys whose bit in <paramref name="wanted"/> is set; returns the bits of those not found.
+    /// </summary>
     public ulong FindMany(TKey* keys, ulong* tableHashes, ulong wanted, MapEntry* entries)
     {
         ulong candidates = 0;

@@ -2,7 +2,9 @@ using RocksDbSharp;
 
 namespace Voe.Store.Index;
 
-/// <summary>A set of changes to RocksDB that happens as a whole: in memory with <see cref="Write"/>, on disk with the next flush. One thread.</summary>
+/// <summary>
+/// A set of changes to RocksDB that happens as a whole: in memory with <see cref="Write"/>, on disk with the next flush. One thread.
+/// </summary>
 internal sealed unsafe class RocksBatch : IDisposable
 {
     private readonly Native _native = Native.Instance;

@@ -31,7 +31,8 @@ internal static class RocksErrors
             return new StoreLockedException($"index in {directory}: {message}");
         }
 
-        return message.Contains("Permission denied", StringComparison.Ordinal) || message.Contains("Input/output error", StringComparison.Ordinal)
+        return message.Contains("Permission denied", StringComparison.Ordinal)
+            || message.Contains("Input/output error", StringComparison.Ordinal)
             ? new StoreIOException($"index in {directory}: {message}")
             : new StoreDamagedException($"index in {directory}: {message}; {Remedy}");
     }

@@ -9,7 +9,9 @@ namespace Voe.Store.Index;
 /// <param name="hashes">Some hashes, in byte order.</param>
 internal delegate bool ChunkVisitor(ReadOnlySpan<ChunkHash> hashes);
 
-/// <summary>Reads of the index's column families, through the native interface and without managed arrays. Safe from many threads.</summary>
+/// <summary>
+/// Reads of the index's column families, through the native interface and without managed arrays. Safe from many threads.
+/// </summary>
 internal sealed unsafe class RocksReader : IDisposable
 {
     /// <summary>Keys read together at most.</summary>
@@ -179,7 +181,8 @@ internal sealed unsafe class RocksReader : IDisposable
         nint iterator = _native.rocksdb_create_iterator_cf(_database.Handle, _scanOptions, _database.Chunks);
         try
         {
-            for (_native.rocksdb_iter_seek_to_first(iterator); _native.rocksdb_iter_valid(iterator) != 0; _native.rocksdb_iter_next(iterator))
+            _native.rocksdb_iter_seek_to_first(iterator);
+            for (; _native.rocksdb_iter_valid(iterator) != 0; _native.rocksdb_iter_next(iterator))
             {
                 nint start = _native.rocksdb_iter_key(iterator, out nuint length);
                 var key = new ReadOnlySpan<byte>((void*)start, (int)length);

@@ -81,7 +81,8 @@ internal sealed unsafe class SlotTable<TKey> : IDisposable
     {
         if (_count >= _limit)
         {
-            throw new InvalidOperationException($"a delta table of {_groups.SlotCount} slots holds {_count} keys: it was to be frozen at {FullCount}");
+            throw new InvalidOperationException(
+                $"a delta table of {_groups.SlotCount} slots holds {_count} keys: it was to be frozen at {FullCount}");
         }
 
         // No reader looks at the slot before its tag is set. Its sequence number stays, even from an earlier life.
@@ -173,6 +174,25 @@ internal sealed unsafe class SlotTable<TKey> : IDisposable
         }
 
         return count;
+    }
+
+    /// <summary>Gives a value to all keys for which the predicate holds. The writer alone. Looks at every slot in use.</summary>
+    public void SetWhere(Func<TKey, bool> predicate, in MapEntry entry)
+    {
+        for (int group = 0; group < _groups.GroupCount; group++)
+        {
+            uint used = ~SlotGroups.Match(_groups.LoadTags(group), 0) & 0xFFFF;
+            for (; used != 0; used &= used - 1)
+            {
+                var slot = _groups.SlotAt(group, BitOperations.TrailingZeroCount(used));
+                if (predicate(TKey.ReadFrom(slot)))
+                {
+                    IndexSlot.BeginWrite(slot);
+                    IndexSlot.SetValue(slot, in entry);
+                    IndexSlot.EndWrite(slot);
+                }
+            }
+        }
     }
 
     /// <summary>Drops all keys. No reader may be inside.</summary>

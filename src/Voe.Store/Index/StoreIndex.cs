@@ -37,7 +37,6 @@ internal sealed class StoreIndex : IDisposable
     private StoreIndex(string directory, IndexOptions options)
     {
         string chunkFilePath = Path.Combine(directory, "chunks.new");
-        Directory.CreateDirectory(directory);
         File.Delete(chunkFilePath);
         _database = new RocksDatabase(Path.Combine(directory, "rocksdb"), Math.Max(options.RocksDbMemory, 4L << 20));
         _rocks = new RocksReader(_database);
@@ -45,7 +44,7 @@ internal sealed class StoreIndex : IDisposable
         {
             CheckFormat();
             CheckpointState = _rocks.Get(_database.Checkpoint, IndexKeys.StateKey) ?? [];
-            VolumeRecords = [.. _rocks.ReadAll(_database.VolumeRecords, []).Select(row => (BinaryPrimitives.ReadUInt32BigEndian(row.Key), row.Value))];
+            VolumeRecords = [.. _rocks.ReadAll(_database.VolumeRecords, []).Select(ReadVolumeRecord)];
             RootRecords = _rocks.ReadAll(_database.Roots, []);
             _ledger = new UsageLedger(_database, _rocks);
         }
@@ -68,7 +67,26 @@ internal sealed class StoreIndex : IDisposable
 
     /// <summary>Opens the index in a local directory, which is created when missing.</summary>
     /// <exception cref="StoreDamagedException">RocksDB cannot be opened; the message says what to do.</exception>
-    public static StoreIndex Open(string directory, IndexOptions options) => new(directory, options);
+    public static StoreIndex Open(string directory, IndexOptions options)
+    {
+        try
+        {
+            if (OperatingSystem.IsWindows())
+            {
+                Directory.CreateDirectory(directory);
+            }
+            else
+            {
+                Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
+
+            return new StoreIndex(directory, options);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreIOException($"index in {directory}: {e.Message}", e);
+        }
+    }
 
     /// <summary>What the last durable checkpoint's <see cref="Freeze"/> was given; empty when there is none. As of opening.</summary>
     public ReadOnlyMemory<byte> CheckpointState { get; }
@@ -180,10 +198,13 @@ internal sealed class StoreIndex : IDisposable
     /// <summary>Chunks of a volume that are not holes, as of the last checkpoint.</summary>
     public long GetMappedChunks(uint volume) => _ledger.GetMappedChunks(volume);
 
-    /// <summary>Waits until the filter of chunks is filled, which after a crash begins in the background when the index is opened.</summary>
+    /// <summary>Waits until the filter of chunks is filled, which after a crash happens in the background. For tests.</summary>
     internal void WaitUntilFilterIsFilled() => _filter.WaitUntilFilled();
 
-    /// <summary>Closes RocksDB and frees memory; changes that are not in a checkpoint are gone. No change or checkpoint may be running; look-ups fail from now on.</summary>
+    /// <summary>
+    /// Closes RocksDB and frees memory; changes that are not in a checkpoint are gone. No change or checkpoint may be running;
+    /// look-ups fail from now on.
+    /// </summary>
     public void Dispose()
     {
         if (_reader.Close() is not { } view)
@@ -206,6 +227,11 @@ internal sealed class StoreIndex : IDisposable
         _database.Dispose();
     }
 
+    private static (uint Id, byte[] Record) ReadVolumeRecord((byte[] Key, byte[] Value) row) =>
+        row.Key.Length == IndexKeys.VolumeRecordKeySize
+            ? (BinaryPrimitives.ReadUInt32BigEndian(row.Key), row.Value)
+            : throw IndexKeys.Damaged("the key of a volume record", row.Key);
+
     private void CheckFormat()
     {
         byte[]? version = _rocks.Get(_database.Checkpoint, IndexKeys.FormatKey);
@@ -223,8 +249,8 @@ internal sealed class StoreIndex : IDisposable
         if (found != IndexKeys.FormatVersion)
         {
             throw new StoreFormatException(
-                $"index in {_database.Path}: format {found} was found, {IndexKeys.FormatVersion} is known; use the program that wrote it, or "
-                + "delete this directory: the index is rebuilt from the packs");
+                $"index in {_database.Path}: format {found} was found, {IndexKeys.FormatVersion} is known; use the program that wrote it, "
+                + "or delete this directory: the index is rebuilt from the packs");
         }
     }
 }

@@ -159,7 +159,8 @@ public sealed class ConcurrentIndexTests
                 int newest = Volatile.Read(ref _begun[first + i]);
                 if (locations[i].IsNone)
                 {
-                    Assert.True(newest / 11 > (oldest[i] - 1) / 11 || oldest[i] == 0, $"no chunk between versions {oldest[i]} and {newest}");
+                    bool isRemoved = newest / 11 > (oldest[i] - 1) / 11 || oldest[i] == 0;
+                    Assert.True(isRemoved, $"no chunk between versions {oldest[i]} and {newest}");
                     continue;
                 }
 

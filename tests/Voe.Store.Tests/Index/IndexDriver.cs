@@ -140,7 +140,9 @@ internal sealed class IndexDriver : IDisposable
     {
         Assert.Equal(Durable.State, Index.CheckpointState.ToArray());
         Assert.Equal(Durable.Volumes.Select(volume => (volume.Key, volume.Value)), Index.VolumeRecords);
-        Assert.Equal(Durable.Roots.Select(root => (root.Key, root.Value)), Index.RootRecords.Select(root => (Encoding.UTF8.GetString(root.Key), root.Value)));
+        Assert.Equal(
+            Durable.Roots.Select(root => (root.Key, root.Value)),
+            Index.RootRecords.Select(root => (Encoding.UTF8.GetString(root.Key), root.Value)));
     }
 
     public void Dispose()
