@@ -10,7 +10,7 @@ namespace Voe.Server.Nbd;
 internal sealed class CostEstimate
 {
     // A hand-over costs some microseconds on both threads and pays when the work is much longer.
-    private const double LongMicroseconds = 150;
+    private const double DefaultLongMicroseconds = 150;
     private const double Weight = 1.0 / 8;
     private const int UnitSize = 4096;
 
@@ -19,16 +19,21 @@ internal sealed class CostEstimate
 
     private static readonly double MicrosecondsPerTick = 1e6 / Stopwatch.Frequency;
 
+    private readonly double _longMicroseconds;
     private double _microsecondsPerUnit;
 
+    /// <summary>An estimate that knows nothing yet, and takes work to be quick.</summary>
+    /// <param name="longMicroseconds">What is long.</param>
+    public CostEstimate(double longMicroseconds = DefaultLongMicroseconds) => _longMicroseconds = longMicroseconds;
+
     /// <summary>Whether that many requests with that many bytes will probably take long.</summary>
-    public bool IsLong(int count, long length) => Units(count, length) * Volatile.Read(ref _microsecondsPerUnit) > LongMicroseconds;
+    public bool IsLong(int count, long length) => Units(count, length) * Volatile.Read(ref _microsecondsPerUnit) > _longMicroseconds;
 
     /// <summary>How many requests of one unit of bytes are as much as one worker should do at a time, up to <paramref name="max"/>.</summary>
     public int GroupLimit(int max)
     {
         double each = 2 * Volatile.Read(ref _microsecondsPerUnit);
-        return each * max <= LongMicroseconds ? max : Math.Max(MinGroup, (int)(LongMicroseconds / each));
+        return each * max <= _longMicroseconds ? max : Math.Max(MinGroup, (int)(_longMicroseconds / each));
     }
 
     /// <summary>Learns from a group that began at the timestamp <paramref name="start"/> and is done now.</summary>

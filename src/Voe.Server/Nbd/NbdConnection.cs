@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Voe.Server.Exports;
 
@@ -9,9 +10,11 @@ namespace Voe.Server.Nbd;
 /// <remarks>
 /// <para>The threads ("workers") of a connection share its socket. One of them holds the reader role: it receives a group
 /// of requests and handles it, and while that is quick, keeps the role, so that a request crosses no thread. Before
-/// something that may take long it hands the role to another worker, which is started if none waits, and then does the
-/// slow work itself and sends the reply itself. So a slow flush stalls nothing that comes after it, a flush at depth 1
-/// waits for no other thread, and flushes of several workers meet in the device, where one sync serves them all.</para>
+/// something that will take long, to judge by the last times, it hands the role to another worker, which is started if
+/// none waits, and then does the slow work itself and sends the reply itself. When it holds the role and takes long after
+/// all, the <see cref="RoleWatch"/> passes the role on. So a slow flush stalls what comes after it by a few milliseconds
+/// at most, a quick one costs no second thread (handing over for each flush cost 20 to 40 % more processor time, since it
+/// tears up the groups that form meanwhile), and slow flushes of several workers meet in the device.</para>
 /// <para>Replies are sent under <c>_sendGate</c>, whole ones. It is held across the send, on purpose: it is what keeps
 /// the replies of two workers apart, and only threads of this connection wait for it.</para>
 /// <para>The connection ends when the role holder sees the end of the stream, or when a send fails; the last worker to
@@ -31,6 +34,8 @@ internal sealed class NbdConnection
 
     // Guarded by _roleGate. The role is held at first, by the thread that does the handshake.
     private bool _isRoleFree;
+    private NbdWorker? _groupHolder;
+    private long _groupSince;
     private bool _isClosing;
     private int _workerCount = 1;
     private int _waitingCount;
@@ -68,6 +73,12 @@ internal sealed class NbdConnection
 
     /// <summary>How long writes take.</summary>
     public CostEstimate WriteCost { get; } = new();
+
+    /// <summary>How long flushes take. Up to a millisecond the requests that come meanwhile had better wait and be one group.</summary>
+    public CostEstimate FlushCost { get; } = new(longMicroseconds: 1000);
+
+    /// <summary>Since when (a timestamp) the holder of the role handles a group and could pass it on; 0 if none does.</summary>
+    public long GroupSince => Volatile.Read(ref _groupSince);
 
     /// <summary>Starts the first worker, which does the handshake. If there is no thread for it, the connection ends at once.</summary>
     public void Start()
@@ -136,28 +147,113 @@ internal sealed class NbdConnection
         }
     }
 
-    /// <summary>
-    /// Gives the reader role, which the caller holds, to a waiting worker or a new one. When all workers are busy, the
-    /// first that is done takes it.
-    /// </summary>
-    public void HandOverRole()
+    /// <summary>The worker, which holds the role, begins to handle a group; from now on the role may be passed on.</summary>
+    public void BeginGroup(NbdWorker worker)
     {
         lock (_roleGate)
         {
-            _isRoleFree = true;
-            if (_waitingCount > 0)
-            {
-                Monitor.Pulse(_roleGate);
-                return;
-            }
-
-            if (_isClosing || _workerCount >= _resources.Limits.MaxWorkersPerConnection || !_resources.TryAddExtraWorker())
-            {
-                return;
-            }
-
-            _workerCount++;
+            _groupHolder = worker;
+            Volatile.Write(ref _groupSince, Stopwatch.GetTimestamp());
         }
+
+        _resources.RoleWatch.NoteWork();
+    }
+
+    /// <summary>The worker is done with its group; returns whether it still holds the role.</summary>
+    public bool EndGroup(NbdWorker worker)
+    {
+        lock (_roleGate)
+        {
+            if (_groupHolder != worker)
+            {
+                return false;
+            }
+
+            EndHolding();
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Gives the reader role to a waiting worker or a new one, if the caller still holds it. When all workers are busy, the
+    /// first that is done takes it.
+    /// </summary>
+    public void HandOverRole(NbdWorker worker)
+    {
+        lock (_roleGate)
+        {
+            if (_groupHolder != worker || !TryFreeRole() || !TryReserveWorker())
+            {
+                return;
+            }
+        }
+
+        StartReservedWorker();
+    }
+
+    /// <summary>The same on behalf of a holder that has handled one group since <paramref name="since"/> and is not done.</summary>
+    public void PassRoleOfSlowHolder(long since)
+    {
+        lock (_roleGate)
+        {
+            if (_groupSince != since || !TryFreeRole() || !TryReserveWorker())
+            {
+                return;
+            }
+        }
+
+        StartReservedWorker();
+    }
+
+    /// <summary>
+    /// Takes the role from its holder. The receive buffer goes with the role, except while the holder still needs the
+    /// write data in it: then it keeps the buffer, or the role as well if there is no other buffer.
+    /// </summary>
+    private bool TryFreeRole()
+    {
+        NbdWorker holder = _groupHolder!;
+        if (holder.UsesReceiveBuffer)
+        {
+            byte[]? buffer = _receiver!.TryDetachBuffer();
+            if (buffer is null)
+            {
+                return false;
+            }
+
+            holder.DetachedBuffer = buffer;
+        }
+
+        EndHolding();
+        _isRoleFree = true;
+        return true;
+    }
+
+    private void EndHolding()
+    {
+        _groupHolder = null;
+        Volatile.Write(ref _groupSince, 0);
+    }
+
+    /// <summary>Finds somebody to take the role; returns whether that is to be a new thread, which is counted already.</summary>
+    private bool TryReserveWorker()
+    {
+        if (_waitingCount > 0)
+        {
+            Monitor.Pulse(_roleGate);
+            return false;
+        }
+
+        if (_isClosing || _workerCount >= _resources.Limits.MaxWorkersPerConnection || !_resources.TryAddExtraWorker())
+        {
+            return false;
+        }
+
+        _workerCount++;
+        return true;
+    }
+
+    private void StartReservedWorker()
+    {
 
         if (!TryStartThread(RunExtraWorker))
         {
@@ -239,7 +335,8 @@ internal sealed class NbdConnection
         lock (_roleGate)
         {
             Export = export;
-            _receiver = new NbdReceiver(_socket, _resources.ReceiveBuffers, export.Device);
+            _resources.RoleWatch.Add(this);
+            _receiver = new NbdReceiver(_socket, _resources.ReceiveBuffers, export.Device, ReadCost);
             return !_isStopping;
         }
     }
@@ -261,6 +358,7 @@ internal sealed class NbdConnection
             }
         }
 
+        _resources.RoleWatch.Remove(this);
         _receiver?.ReleaseBuffer();
         _socket.Dispose();
         _ended(this);

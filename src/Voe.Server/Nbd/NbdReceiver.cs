@@ -28,14 +28,20 @@ internal sealed class NbdReceiver
     private readonly NbdSocket _socket;
     private readonly PinnedBufferPool _pool;
     private readonly IBlockDevice _device;
+    private readonly CostEstimate _readCost;
     private byte[]? _buffer;
     private int _start;
     private int _end;
     private volatile bool _isStopping;
 
     /// <summary>A receiver for the requests of a connection to <paramref name="device"/>.</summary>
-    public NbdReceiver(NbdSocket socket, PinnedBufferPool pool, IBlockDevice device)
+    /// <param name="socket">The connection's socket.</param>
+    /// <param name="pool">Where receive buffers come from.</param>
+    /// <param name="device">The device that the requests are for.</param>
+    /// <param name="readCost">How long its reads take: bounds the reads of a group.</param>
+    public NbdReceiver(NbdSocket socket, PinnedBufferPool pool, IBlockDevice device, CostEstimate readCost)
     {
+        _readCost = readCost;
         _socket = socket;
         _pool = pool;
         _device = device;
@@ -54,6 +60,7 @@ internal sealed class NbdReceiver
         group.Clear();
         while (true)
         {
+            group.ReadLimit = _readCost.GroupLimit(RequestGroup.MaxRequests);
             int needed = Parse(group);
             if (group.Count > 0 || group.StreamedWrite is not null || group.End != GroupEnd.None)
             {

@@ -4,7 +4,7 @@ using Voe.Server.Exports;
 namespace Voe.Server.Nbd;
 
 /// <summary>What all NBD connections of a server share. Safe from many threads.</summary>
-internal sealed class NbdResources
+internal sealed class NbdResources : IDisposable
 {
     private int _extraWorkers;
 
@@ -41,6 +41,9 @@ internal sealed class NbdResources
     /// <summary>Who may spin.</summary>
     public SpinBudget Spin { get; }
 
+    /// <summary>Passes on the roles of workers that a device holds.</summary>
+    public RoleWatch RoleWatch { get; } = new();
+
     /// <summary>Whether somebody waits for memory that another connection holds.</summary>
     public bool IsMemoryScarce => ReceiveBuffers.HasWaiters || ReplyBuffers.HasWaiters;
 
@@ -61,4 +64,7 @@ internal sealed class NbdResources
 
     /// <summary>Gives a thread back.</summary>
     public void RemoveExtraWorker() => Interlocked.Decrement(ref _extraWorkers);
+
+    /// <inheritdoc/>
+    public void Dispose() => RoleWatch.Dispose();
 }

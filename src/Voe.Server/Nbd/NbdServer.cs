@@ -30,6 +30,7 @@ internal sealed class NbdServer : IDisposable
             catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException)
             {
                 StopListening();
+                Dispose();
                 throw new ListenException($"cannot listen at {endPoint}: {error.Message}", error);
             }
         }
@@ -58,7 +59,11 @@ internal sealed class NbdServer : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _listeners.ForEach(listener => listener.Dispose());
+    public void Dispose()
+    {
+        _listeners.ForEach(listener => listener.Dispose());
+        _resources.Dispose();
+    }
 
     private void StopListening() => _listeners.ForEach(listener => listener.Stop());
 }

@@ -10,8 +10,7 @@ namespace Voe.Server.Nbd;
 /// </summary>
 /// <remarks>
 /// Within a group: writes first, all as one call of the device; then quick trims; then reads, likewise one call; one
-/// send with all replies; and last what may take long (flushes, big trims, what carries FUA), after the role has been
-/// handed over. All requests of a group were in flight together, so any order is right (proto.md, "Ordering of messages
+/// send with all replies; and last what may take long (flushes, big trims, what carries FUA). All requests of a group were in flight together, so any order is right (proto.md, "Ordering of messages
 /// and writes"); a flush covers every write that was replied to before the client sent it, since those calls of the
 /// device had returned by then.
 /// </remarks>
@@ -29,6 +28,7 @@ internal sealed class NbdWorker
     private readonly ulong[] _unflushed = new ulong[RequestGroup.MaxRequests];
     private int _ackLength;
     private int _unflushedCount;
+    private bool _usesReceiveBuffer;
 
     /// <summary>A worker of a connection in its transmission phase.</summary>
     public NbdWorker(NbdConnection connection, NbdResources resources)
@@ -47,10 +47,18 @@ internal sealed class NbdWorker
         }
     }
 
+    /// <summary>
+    /// Whether the write data of the group that this worker handles lies in the connection's receive buffer and is
+    /// still needed. Read under the connection's gate by whoever passes the role on.
+    /// </summary>
+    public bool UsesReceiveBuffer => Volatile.Read(ref _usesReceiveBuffer);
+
+    /// <summary>The receive buffer, when the role went on without it; this worker returns it to the pool.</summary>
+    public byte[]? DetachedBuffer { get; set; }
+
     /// <summary>Receives and handles one group; returns whether the role is still held.</summary>
     private bool ServeGroup()
     {
-        _group.ReadLimit = _connection.ReadCost.GroupLimit(RequestGroup.MaxRequests);
         ReceiveOutcome outcome = _connection.Receiver.Receive(_group);
         if (outcome != ReceiveOutcome.Requests)
         {
@@ -61,7 +69,20 @@ internal sealed class NbdWorker
         _resources.Spin.BeginWork();
         try
         {
-            return HandleGroup();
+            if (_group.StreamedWrite is not null)
+            {
+                return HandleStreamedWrite(_group.StreamedWrite.Value);
+            }
+
+            if (_group.End == GroupEnd.None)
+            {
+                return HandleGroupAndMayPassRole();
+            }
+
+            // The last group: nothing follows for which the role would be handed over.
+            HandleGroup();
+            EndConnection(_group.End == GroupEnd.Disconnect ? "gone" : "closed: it sent something that is no request, or too large");
+            return false;
         }
         finally
         {
@@ -69,14 +90,30 @@ internal sealed class NbdWorker
         }
     }
 
-    private bool HandleGroup()
+    private bool HandleGroupAndMayPassRole()
     {
-        if (_group.StreamedWrite is not null)
+        Volatile.Write(ref _usesReceiveBuffer, !_group.Writes.IsEmpty);
+        _connection.BeginGroup(this);
+        bool holdsRole = false;
+        try
         {
-            return HandleStreamedWrite(_group.StreamedWrite.Value);
+            HandleGroup();
+        }
+        finally
+        {
+            holdsRole = _connection.EndGroup(this);
+            if (DetachedBuffer is not null)
+            {
+                _resources.ReceiveBuffers.Return(DetachedBuffer);
+                DetachedBuffer = null;
+            }
         }
 
-        bool holdsRole = true;
+        return holdsRole;
+    }
+
+    private void HandleGroup()
+    {
         foreach (ref readonly NbdReply refusal in _group.Refusals)
         {
             Acknowledge(refusal.Error, refusal.Cookie);
@@ -84,68 +121,37 @@ internal sealed class NbdWorker
 
         if (!_group.Writes.IsEmpty)
         {
-            DoWrites(ref holdsRole);
+            DoWrites();
         }
 
         bool hasSlow = DoQuickOthers() | _unflushedCount > 0;
         if (!_group.Reads.IsEmpty)
         {
-            DoReads(ref holdsRole);
+            DoReads();
         }
 
         SendAcks();
         if (hasSlow)
         {
-            HandOver(ref holdsRole);
             DoSlowOthers();
             FlushAndAcknowledge();
             SendAcks();
         }
-
-        if (_group.End != GroupEnd.None)
-        {
-            EndConnection(_group.End == GroupEnd.Disconnect ? "gone" : "closed: it sent something that is no request, or too large");
-            return false;
-        }
-
-        return holdsRole;
     }
 
-    /// <summary>Hands the role over, unless that was done before or nothing follows this group.</summary>
-    private void HandOver(ref bool holdsRole)
-    {
-        if (holdsRole && _group.End == GroupEnd.None)
-        {
-            _connection.HandOverRole();
-            holdsRole = false;
-        }
-    }
-
-    private void DoWrites(ref bool holdsRole)
+    private void DoWrites()
     {
         // Writing is work for the processor: another thread can only help if there is a processor for it.
-        byte[]? buffer = null;
-        int count = _group.Writes.Length;
-        if (_group.End == GroupEnd.None && _connection.WriteCost.IsLong(count, _group.WriteLength)
-            && _resources.Spin.HasIdleProcessor && (buffer = _connection.Receiver.TryDetachBuffer()) is not null)
+        if (_connection.WriteCost.IsLong(_group.Writes.Length, _group.WriteLength) && _resources.Spin.HasIdleProcessor)
         {
-            HandOver(ref holdsRole);
+            _connection.HandOverRole(this);
         }
 
-        try
+        NbdError error = Write(_group.Writes, _group.WriteLength);
+        Volatile.Write(ref _usesReceiveBuffer, value: false);
+        foreach (ref readonly NbdRequest request in _group.WriteRequests)
         {
-            NbdError error = Write(_group.Writes, _group.WriteLength);
-            foreach (ref readonly NbdRequest request in _group.WriteRequests)
-            {
-                AcknowledgeChange(error, request);
-            }
-        }
-        finally
-        {
-            if (buffer is not null)
-            {
-                _resources.ReceiveBuffers.Return(buffer);
-            }
+            AcknowledgeChange(error, request);
         }
     }
 
@@ -233,10 +239,17 @@ internal sealed class NbdWorker
             return;
         }
 
+        if (_connection.FlushCost.IsLong(1, 0))
+        {
+            _connection.HandOverRole(this);
+        }
+
         NbdError error = NbdError.None;
+        long start = Stopwatch.GetTimestamp();
         try
         {
             _device.Flush();
+            _connection.FlushCost.Record(1, 0, start);
         }
 #pragma warning disable CA1031 // As in Write.
         catch (Exception failure)
@@ -253,12 +266,12 @@ internal sealed class NbdWorker
         _unflushedCount = 0;
     }
 
-    private void DoReads(ref bool holdsRole)
+    private void DoReads()
     {
         if (_connection.ReadCost.IsLong(_group.Reads.Length, _group.ReadLength))
         {
             SendAcks();
-            HandOver(ref holdsRole);
+            _connection.HandOverRole(this);
         }
 
         byte[] replies = _resources.ReplyBuffers.Rent(
@@ -369,15 +382,11 @@ internal sealed class NbdWorker
         }
 
         AcknowledgeChange(error, request);
-        bool holdsRole = true;
-        if (_unflushedCount > 0)
-        {
-            HandOver(ref holdsRole);
-            FlushAndAcknowledge();
-        }
-
+        Volatile.Write(ref _usesReceiveBuffer, value: false);
+        _connection.BeginGroup(this);
+        FlushAndAcknowledge();
         SendAcks();
-        return holdsRole;
+        return _connection.EndGroup(this);
     }
 
     private NbdError Failed(Exception failure, NbdCommand command, int count)

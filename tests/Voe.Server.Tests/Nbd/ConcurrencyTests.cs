@@ -35,6 +35,58 @@ public sealed class ConcurrencyTests
     }
 
     [Fact]
+    public void Flush_that_is_slow_for_once_stalls_nothing_though_all_before_were_quick()
+    {
+        using var mayFlush = new ManualResetEventSlim(initialState: true);
+        _device.BeforeFlush = mayFlush.Wait;
+        using var server = new TestServer(("d", _device));
+        using NbdClient client = server.Connect();
+        for (int i = 0; i < 50; i++)
+        {
+            Assert.Equal(0u, client.Do(NbdClient.Flush, 0, 0).Error);
+        }
+
+        mayFlush.Reset();
+        ulong flush = client.SendRequest(NbdClient.Flush, 0, 0);
+        Assert.Equal(0u, client.DoWrite(5, [6]));
+        Assert.Equal([6], client.DoRead(5, 1));
+        mayFlush.Set();
+        Assert.Equal(flush, client.ReceiveReply().Cookie);
+    }
+
+    [Fact]
+    public void Write_that_hangs_keeps_its_data_while_later_requests_go_on()
+    {
+        using var inWrite = new ManualResetEventSlim();
+        using var mayWrite = new ManualResetEventSlim();
+        _device.BeforeWrite = (offset, _) =>
+        {
+            if (offset == 0)
+            {
+                inWrite.Set();
+                mayWrite.Wait();
+            }
+        };
+        using var server = new TestServer(("d", _device));
+        using NbdClient client = server.Connect();
+        byte[] slow = RandomBytes(100_000, 1);
+        ulong write = client.SendRequest(NbdClient.Write, 0, slow.Length, 0, slow);
+        inWrite.Wait();
+
+        // More than a receive buffer, so that the hanging write's data would be overwritten if it were still in one that is in use.
+        for (int i = 1; i < 30; i++)
+        {
+            byte[] data = RandomBytes(100_000, i + 1);
+            Assert.Equal(0u, client.DoWrite(i * 100_000, data));
+            Assert.Equal(data, client.DoRead(i * 100_000, data.Length));
+        }
+
+        mayWrite.Set();
+        Assert.Equal(write, client.ReceiveReply().Cookie);
+        Assert.True(_device.Bytes[..slow.Length].SequenceEqual(slow));
+    }
+
+    [Fact]
     public void Slow_write_with_fua_stalls_no_later_request_and_is_visible_before_its_reply()
     {
         using var inFlush = new ManualResetEventSlim();
