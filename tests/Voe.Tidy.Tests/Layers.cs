@@ -13,7 +13,7 @@ internal static class Layers
         ["Log"] = ["Packs", "IO", "Hashing"],
         ["Index"] = ["IO", "Hashing"],
         ["Chunks"] = ["Log", "Index", "Packs", "IO", "Hashing"],
-        ["Recovery"] = ["Volumes", "Log", "Index", "Packs", "IO", "Hashing"], // it brings back the catalog of volumes, too
+        ["Recovery"] = ["Log", "Index", "Packs", "IO", "Hashing"],
         ["Merkle"] = ["Chunks", "Hashing", "IO"],
         ["Volumes"] = ["Merkle", "Devices", "Chunks", "Log", "Index", "Hashing", "IO"],
         ["Snapshots"] = ["Merkle", "Devices", "Volumes", "Chunks", "Log", "Index", "Hashing", "IO"],
