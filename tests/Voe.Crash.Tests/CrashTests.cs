@@ -9,7 +9,7 @@ namespace Voe.Crash.Tests;
 public sealed class CrashTests
 {
     [Fact]
-    public void After_any_crash_the_store_holds_what_its_first_changes_made() => Schedules.Run(1500, seed =>
+    public void After_any_crash_the_store_holds_what_its_first_changes_made() => Schedules.Run(700, seed =>
     {
         using var lab = new StoreLab(seed);
         int lives = lab.Random.Next(2, 5);
@@ -28,7 +28,7 @@ public sealed class CrashTests
     });
 
     [Fact]
-    public void A_crash_at_each_single_operation_of_one_short_life_is_survived() => Schedules.Run(40, seed =>
+    public void A_crash_at_each_single_operation_of_one_short_life_is_survived() => Schedules.Run(20, seed =>
     {
         // Every operation in turn, opening and closing included, until a life gets through.
         bool isDone = false;
@@ -44,7 +44,7 @@ public sealed class CrashTests
     });
 
     [Fact]
-    public void Many_clients_at_once_find_after_a_crash_what_their_last_writes_allow() => Schedules.Run(300, seed =>
+    public void Many_clients_at_once_find_after_a_crash_what_their_last_writes_allow() => Schedules.Run(150, seed =>
     {
         using var lab = new StoreLab(seed);
         lab.UseThreads();
@@ -60,7 +60,7 @@ public sealed class CrashTests
     });
 
     [Fact]
-    public void After_a_storm_of_clients_the_store_reads_as_before_the_process_died() => Schedules.Run(150, seed =>
+    public void After_a_storm_of_clients_the_store_reads_as_before_the_process_died() => Schedules.Run(100, seed =>
     {
         using var lab = new StoreLab(seed);
         lab.UseThreads();
@@ -82,7 +82,7 @@ public sealed class CrashTests
     });
 
     [Fact]
-    public void After_a_crash_amid_a_storm_the_store_is_sound_and_reads_the_same_with_its_index_and_without() => Schedules.Run(200, seed =>
+    public void After_a_crash_amid_a_storm_the_store_is_sound_and_reads_the_same_with_its_index_and_without() => Schedules.Run(120, seed =>
     {
         using var lab = new StoreLab(seed);
         lab.UseThreads();

@@ -9,7 +9,7 @@ namespace Voe.Crash.Tests;
 public sealed class DamageTests
 {
     [Fact]
-    public void Damaged_packs_give_errors_and_never_other_bytes() => Schedules.Run(400, seed =>
+    public void Damaged_packs_give_errors_and_never_other_bytes() => Schedules.Run(200, seed =>
     {
         using var lab = new StoreLab(seed);
         try
@@ -23,7 +23,7 @@ public sealed class DamageTests
     });
 
     [Fact]
-    public void A_damaged_index_is_told_or_rebuilt_and_never_leads_to_other_bytes() => Schedules.Run(150, seed =>
+    public void A_damaged_index_is_told_or_rebuilt_and_never_leads_to_other_bytes() => Schedules.Run(100, seed =>
     {
         using var lab = new StoreLab(seed);
         lab.Open();
@@ -52,7 +52,7 @@ public sealed class DamageTests
     });
 
     [Fact]
-    public void The_verification_finds_every_damage_that_a_reader_meets() => Schedules.Run(200, seed =>
+    public void The_verification_finds_every_damage_that_a_reader_meets() => Schedules.Run(150, seed =>
     {
         using var lab = new StoreLab(seed);
         lab.Open();

@@ -7,7 +7,7 @@ namespace Voe.Crash.Tests;
 public sealed class FaultTests
 {
     [Fact]
-    public void A_full_disk_refuses_writes_serves_reads_and_goes_on_when_there_is_room() => Schedules.Run(400, seed =>
+    public void A_full_disk_refuses_writes_serves_reads_and_goes_on_when_there_is_room() => Schedules.Run(150, seed =>
     {
         using var lab = new StoreLab(seed);
         Guard(lab, () =>
@@ -47,7 +47,7 @@ public sealed class FaultTests
     });
 
     [Fact]
-    public void A_process_that_dies_on_a_full_disk_has_lost_nothing() => Schedules.Run(300, seed =>
+    public void A_process_that_dies_on_a_full_disk_has_lost_nothing() => Schedules.Run(150, seed =>
     {
         using var lab = new StoreLab(seed);
         Guard(lab, () =>
@@ -66,7 +66,7 @@ public sealed class FaultTests
     });
 
     [Fact]
-    public void A_failed_write_is_refused_and_leaves_all_else_as_it_was() => Schedules.Run(300, seed =>
+    public void A_failed_write_is_refused_and_leaves_all_else_as_it_was() => Schedules.Run(150, seed =>
     {
         using var lab = new StoreLab(seed);
         Guard(lab, () =>
@@ -79,7 +79,7 @@ public sealed class FaultTests
     });
 
     [Fact]
-    public void A_failed_sync_is_reported_and_never_taken_back() => Schedules.Run(400, seed =>
+    public void A_failed_sync_is_reported_and_never_taken_back() => Schedules.Run(200, seed =>
     {
         using var lab = new StoreLab(seed);
         Guard(lab, () =>
@@ -98,7 +98,7 @@ public sealed class FaultTests
     });
 
     [Fact]
-    public void Faults_and_crashes_together_lose_nothing_that_was_durable() => Schedules.Run(300, seed =>
+    public void Faults_and_crashes_together_lose_nothing_that_was_durable() => Schedules.Run(200, seed =>
     {
         using var lab = new StoreLab(seed);
         Guard(lab, () =>
@@ -116,7 +116,7 @@ public sealed class FaultTests
     });
 
     [Fact]
-    public void A_failed_read_is_an_error_and_passes() => Schedules.Run(200, seed =>
+    public void A_failed_read_is_an_error_and_passes() => Schedules.Run(100, seed =>
     {
         using var lab = new StoreLab(seed);
         lab.Options = lab.Options with { ChunkCacheSize = 0 };
@@ -148,7 +148,7 @@ public sealed class FaultTests
     });
 
     [Fact]
-    public void A_failed_read_while_opening_is_an_error_and_the_next_opening_finds_everything() => Schedules.Run(200, seed =>
+    public void A_failed_read_while_opening_is_an_error_and_the_next_opening_finds_everything() => Schedules.Run(100, seed =>
     {
         using var lab = new StoreLab(seed);
         Guard(lab, () =>

@@ -67,6 +67,9 @@ internal sealed class RocksOptions : IDisposable
         _native.rocksdb_options_set_max_subcompactions(options, 1);
         _native.rocksdb_options_set_max_open_files(options, 512);
 
+        // Opening makes so many threads less one for each column family, used or not: the default of 16 is 90 threads.
+        _native.rocksdb_options_set_max_file_opening_threads(options, 3);
+
         // Compaction output reaches the disk steadily, not in one burst that a flush of the log has to wait for.
         _native.rocksdb_options_set_bytes_per_sync(options, (ulong)(1 << 20));
         _native.rocksdb_options_set_info_log_level(options, WarnLevel);
