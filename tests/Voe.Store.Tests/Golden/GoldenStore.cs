@@ -46,7 +46,7 @@ internal static class GoldenStore
         var files = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
         foreach ((string path, _) in disk.Files())
         {
-            if (!string.Equals(path, VoeStore.LockFile, StringComparison.Ordinal))
+            if (!string.Equals(path, StoreLayout.LockFile, StringComparison.Ordinal))
             {
                 files[path] = disk.Content(path);
             }

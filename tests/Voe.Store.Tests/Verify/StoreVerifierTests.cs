@@ -225,9 +225,9 @@ public sealed class StoreVerifierTests
         SimulatedDisk disk = GoldenStore.ToDisk(_files);
         bool wasLocked = false;
         StoreVerifier.Run(disk.Root, _ => wasLocked = Assert.Throws<StoreLockedException>(
-            () => disk.Root.Lock(VoeStore.LockFile, "another")).Message.Contains("a verification", StringComparison.Ordinal));
+            () => disk.Root.Lock(StoreLayout.LockFile, "another")).Message.Contains("a verification", StringComparison.Ordinal));
         Assert.True(wasLocked);
-        using IDisposable held = disk.Root.Lock(VoeStore.LockFile, "a server");
+        using IDisposable held = disk.Root.Lock(StoreLayout.LockFile, "a server");
         Assert.Contains("a server", Assert.Throws<StoreLockedException>(() => StoreVerifier.Run(disk.Root, null)).Message, StringComparison.Ordinal);
     }
 
