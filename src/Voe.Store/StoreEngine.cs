@@ -103,8 +103,15 @@ internal sealed class StoreEngine
             size += volume.Record.Size;
         }
 
-        long stored = Index.GetPackUsage().Values.Sum(static usage => usage.StoredBytes);
-        return new StoreUsage(ids.Count, packBytes, stored, mapped, size);
+        long stored = 0;
+        long referenced = 0;
+        foreach (PackUsage usage in Index.GetPackUsage().Values)
+        {
+            stored += usage.StoredBytes;
+            referenced += usage.ReferencedBytes;
+        }
+
+        return new StoreUsage(ids.Count, packBytes, stored, referenced, mapped, size);
     }
 
     /// <summary>

@@ -89,6 +89,11 @@ public sealed class VoeStore : IVolumeHost, IDisposable
     internal static VoeStore Open(IStorageDirectory directory, string indexPath, StoreOptions options)
     {
         options.Validate();
+        if (!options.CreateIfMissing && !directory.FileExists(Superblock.FileName))
+        {
+            throw new StoreFormatException($"{directory.Path} holds no store: there is no file \"{Superblock.FileName}\""); // and gets no lock
+        }
+
         string holder = string.Create(
             CultureInfo.InvariantCulture, $"{options.Holder}, process {Environment.ProcessId} on {Environment.MachineName}");
         IDisposable storeLock = directory.Lock(StoreLayout.LockFile, holder);
@@ -281,11 +286,6 @@ public sealed class VoeStore : IVolumeHost, IDisposable
 
     private static void Create(IStorageDirectory directory, StoreOptions options)
     {
-        if (!options.CreateIfMissing)
-        {
-            throw new StoreFormatException($"{directory.Path} holds no store: there is no file \"{Superblock.FileName}\"");
-        }
-
         IStorageDirectory packs = directory.OpenDirectory(StoreLayout.PacksDirectory);
         if (packs.ListFiles().Count > 0)
         {

@@ -1,1 +1,3 @@
-return 0;
+using Voe.Admin;
+
+return new CommandLine(Console.Out, Console.Error).Invoke(args);

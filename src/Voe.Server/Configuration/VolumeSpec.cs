@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
+using Voe.Store;
 using Voe.Store.Chunks;
 
 namespace Voe.Server.Configuration;

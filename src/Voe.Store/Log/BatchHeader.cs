@@ -107,6 +107,14 @@ internal readonly record struct BatchHeader(
     /// <summary>The checksum that closes the header in <paramref name="source"/>: what the next batch links to.</summary>
     public static uint ReadChecksum(ReadOnlySpan<byte> source) => BinaryPrimitives.ReadUInt32LittleEndian(source[ChecksumOffset..]);
 
+    /// <summary>
+    /// Whether these bytes, a header or not, would say that they are in that pack at that offset. Asked first where they
+    /// may be a client's data, in which anything may look like a header, of whichever version.
+    /// </summary>
+    public static bool NamesPlace(ReadOnlySpan<byte> source, uint packId, long offset) =>
+        source.Length >= Size && BinaryPrimitives.ReadUInt32LittleEndian(source[PackIdOffset..]) == packId
+        && BinaryPrimitives.ReadUInt32LittleEndian(source[OffsetOffset..]) == offset;
+
     /// <summary>Reads a header; false, with the reason, when the bytes are not a whole one.</summary>
     /// <exception cref="StoreFormatException">The header is whole, but of a version that this program does not know.</exception>
     public static bool TryRead(ReadOnlySpan<byte> source, out BatchHeader header, out string reason)

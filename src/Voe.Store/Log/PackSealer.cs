@@ -39,6 +39,11 @@ internal sealed class PackSealer
     /// <exception cref="StoreFullException">The disk has no room for footers; the pack was not taken.</exception>
     public void Add(OpenPack pack)
     {
+        if (_thread is null)
+        {
+            SealWaiting(); // those that found no room before
+        }
+
         lock (_queueMonitor)
         {
             while (_queue.Count >= MaxWaiting)
@@ -48,11 +53,6 @@ internal sealed class PackSealer
                 {
                     Monitor.PulseAll(_queueMonitor); // another attempt
                     throw new StoreFullException($"packs cannot be sealed: {full.Message}", full);
-                }
-
-                if (_thread is null)
-                {
-                    break;
                 }
 
                 Monitor.Wait(_queueMonitor);

@@ -53,7 +53,7 @@ internal static class TailScan
             }
 
             at += found;
-            if (BatchHeader.TryRead(bytes[at..], out BatchHeader header, out _) && header.PackId == packId && header.Offset == offset + at)
+            if (BatchHeader.NamesPlace(bytes[at..], packId, offset + at) && BatchHeader.TryRead(bytes[at..], out BatchHeader header, out _))
             {
                 durable = Math.Max(durable, header.DurableLsn);
             }

@@ -21,6 +21,8 @@ public sealed unsafe class StoreVerifier
     private readonly ChunkHasher _hasher;
     private readonly Action<StoreProgress>? _progress;
     private readonly List<Finding> _findings = [];
+    private readonly Dictionary<uint, PackHeader> _headers = []; // those that are whole
+    private readonly HashSet<uint> _unreadable = [];
     private readonly byte[] _plain = GC.AllocateUninitializedArray<byte>(HashGroup * VolumeLimits.MaxChunkSize, pinned: true);
     private readonly nint[] _addresses = new nint[HashGroup];
     private readonly ChunkHash[] _hashes = new ChunkHash[HashGroup];
@@ -97,8 +99,7 @@ public sealed unsafe class StoreVerifier
                 continue;
             }
 
-            using PackSet.Lease lease = _packs.Acquire(id);
-            VerifyPack(id, lease.File);
+            VerifyReadable(id);
             _bytes += lengths[id];
             _progress?.Invoke(new StoreProgress("verifying", _bytes, total));
         }
@@ -109,22 +110,62 @@ public sealed unsafe class StoreVerifier
     // What the packs' ends say was durable: a batch up to there that is not whole is damage, not a torn tail.
     private void ReadDurableLsns(List<uint> ids)
     {
-        byte[] header = new byte[PackHeader.Size];
         foreach (uint id in ids)
         {
-            using PackSet.Lease lease = _packs.Acquire(id);
-            int read = lease.File.Read(header, 0);
-            if (PackHeader.TryRead(header.AsSpan(0, read), out PackHeader found, out _))
+            try
             {
-                _durableLsn = Math.Max(_durableLsn, found.DurableLsn);
+                ReadDurableLsn(id);
             }
-
-            // Without a footer the batches themselves tell, whole ones behind a torn one too.
-            ulong durable = PackFooter.TryReadFrom(lease.File, id, out PackFooter footer, out _)
-                ? footer.LastLsn
-                : TailScan.Run(lease.File, id, PackHeader.Size).DurableLsn;
-            _durableLsn = Math.Max(_durableLsn, durable);
+            catch (StoreIOException e)
+            {
+                AddUnreadable(id, e);
+            }
         }
+    }
+
+    private void ReadDurableLsn(uint id)
+    {
+        byte[] bytes = new byte[PackHeader.Size];
+        using PackSet.Lease lease = _packs.Acquire(id);
+        int read = lease.File.Read(bytes, 0);
+        if (PackHeader.TryRead(bytes.AsSpan(0, read), out PackHeader header, out _))
+        {
+            _headers[id] = header;
+            _durableLsn = Math.Max(_durableLsn, header.DurableLsn);
+        }
+
+        // Without a footer the batches themselves tell, whole ones behind a torn one too.
+        ulong durable = PackFooter.TryReadFrom(lease.File, id, out PackFooter footer, out _)
+            ? footer.LastLsn
+            : TailScan.Run(lease.File, id, PackHeader.Size).DurableLsn;
+        _durableLsn = Math.Max(_durableLsn, durable);
+    }
+
+    // One pack that the medium does not give must not keep the others from being verified.
+    private void VerifyReadable(uint id)
+    {
+        if (_unreadable.Contains(id))
+        {
+            _isBroken = true;
+            return;
+        }
+
+        try
+        {
+            using PackSet.Lease lease = _packs.Acquire(id);
+            VerifyPack(id, lease.File);
+        }
+        catch (StoreIOException e)
+        {
+            AddUnreadable(id, e);
+            _isBroken = true;
+        }
+    }
+
+    private void AddUnreadable(uint id, StoreIOException error)
+    {
+        _unreadable.Add(id);
+        Add(Severity.Damage, id, 0, $"cannot be read: {error.Message}");
     }
 
     private void VerifyPack(uint id, IStorageFile file)
@@ -226,6 +267,12 @@ public sealed unsafe class StoreVerifier
     {
         if (footer is null)
         {
+            if (reader.Offset > PackHeader.Size && NextPackGoesOn(id))
+            {
+                VerifyUnsealed(id, file, reader.Offset);
+                return;
+            }
+
             bool isDamage = _durableLsn > _lastLsn;
             if (isDamage)
             {
@@ -251,6 +298,20 @@ public sealed unsafe class StoreVerifier
         {
             (_lastLsn, _lastChecksum) = (repeated.Header.Lsn, repeated.HeaderChecksum);
             VerifyPayload(file, repeated.Header, repeated.Table);
+        }
+    }
+
+    // Whether the log goes on in the next pack from where this one's batches end.
+    private bool NextPackGoesOn(uint id) => _headers.TryGetValue(id + 1, out PackHeader next)
+        && next.StoreId == _superblock.StoreId && next.FirstLsn == _lastLsn + 1 && next.PreviousChecksum == _lastChecksum;
+
+    // A pack whose batches are all there, without a footer: it was not sealed yet, unless something stands in its place.
+    private void VerifyUnsealed(uint id, IStorageFile file, long end)
+    {
+        bool isReported = _findings.Exists(finding => finding.PackId == id && finding.Severity == Severity.Repairable);
+        if (!isReported && end + TailScan.Run(file, id, end).UsedBytes > file.Length - PackFooter.Size)
+        {
+            Add(Severity.Repairable, id, file.Length - PackFooter.Size, "what ends the pack is no footer");
         }
     }
 

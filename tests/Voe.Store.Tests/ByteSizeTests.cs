@@ -1,7 +1,6 @@
 using CsCheck;
-using Voe.Server.Configuration;
 
-namespace Voe.Server.Tests.Configuration;
+namespace Voe.Store.Tests;
 
 public sealed class ByteSizeTests
 {
@@ -36,6 +35,16 @@ public sealed class ByteSizeTests
     [InlineData("9223372036854775808")]
     [InlineData("99999999999999999999G")]
     public void What_is_no_size_is_refused(string text) => Assert.False(ByteSize.TryParse(text, out _));
+
+    [Theory]
+    [InlineData(0, "0 bytes")]
+    [InlineData(1023, "1023 bytes")]
+    [InlineData(1024, "1.0 KiB")]
+    [InlineData(1536, "1.5 KiB")]
+    [InlineData((1 << 20) - 1, "1.0 MiB")]
+    [InlineData(10L << 30, "10.0 GiB")]
+    [InlineData(1L << 52, "4096.0 TiB")]
+    public void Size_is_rounded_for_people(long size, string text) => Assert.Equal(text, ByteSize.Round(size));
 
     [Fact]
     public void Formatted_size_reads_as_the_same_size() => Gen.Select(Gen.Int[0, 1 << 20], Gen.Int[0, 42]).Sample((number, shift) =>

@@ -1,12 +1,12 @@
 using System.Globalization;
 
-namespace Voe.Server.Configuration;
+namespace Voe.Store;
 
 /// <summary>
 /// Sizes as people write them: <c>4096</c>, <c>64KiB</c>, <c>64K</c>, <c>10GiB</c>, <c>10G</c>, <c>2TiB</c>. All units are
 /// powers of 1,024; <c>GB</c> and its like are refused, since readers disagree on what they mean.
 /// </summary>
-internal static class ByteSize
+public static class ByteSize
 {
     /// <summary>What would be right, for messages.</summary>
     public const string Expected = "write bytes (4096) or a whole number with K, M, G, T or KiB, MiB, GiB, TiB";
@@ -38,6 +38,22 @@ internal static class ByteSize
 
         size = number << shift;
         return size >> shift == number;
+    }
+
+    /// <summary>A text form for people: the largest unit, one digit behind the point.</summary>
+    public static string Round(long size)
+    {
+        double number = size;
+        int unit = 0;
+        while (unit < Units.Length && number >= 1023.95)
+        {
+            number /= 1024;
+            unit++;
+        }
+
+        return unit == 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{size} bytes")
+            : string.Create(CultureInfo.InvariantCulture, $"{number:F1} {Units[unit - 1]}iB");
     }
 
     /// <summary>The shortest exact text form.</summary>
