@@ -127,7 +127,8 @@ public sealed class DamageTests
 
         // Without the index, damage at the log's very end cannot be told from a batch that was never finished.
         (string Path, long Length)[] packs = [.. lab.Disk.Files().Where(file => file.Length > 0)];
-        string? newest = packs.Select(pack => pack.Path).Where(path => path.StartsWith("packs/", StringComparison.Ordinal)).Max(StringComparer.Ordinal);
+        string? newest = packs.Select(pack => pack.Path)
+            .Where(path => path.StartsWith("packs/", StringComparison.Ordinal)).Max(StringComparer.Ordinal);
         for (int flips = lab.Random.Next(1, 6); flips > 0; flips--)
         {
             (string path, long length) = packs[lab.Random.Next(packs.Length)];

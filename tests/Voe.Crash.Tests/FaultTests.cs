@@ -23,7 +23,8 @@ public sealed class FaultTests
                 }
                 else
                 {
-                    lab.Disk.Inject(new FaultPlan { Seed = seed, FailAllocationAt = lab.Random.Next(1, 10), FailCount = lab.Random.Next(1, 4) });
+                    lab.Disk.Inject(
+                        new FaultPlan { Seed = seed, FailAllocationAt = lab.Random.Next(1, 10), FailCount = lab.Random.Next(1, 4) });
                 }
 
                 lab.Steps(20);

@@ -204,11 +204,14 @@ public sealed class LogCrashTests
             }))];
             Array.ForEach(threads, thread => thread.Start());
             Array.ForEach(threads, thread => thread.Join());
-            Exception? worst = Array.Find(failures, failure => failure is not null and not SimulatedCrashException and not StoreFailedException)
+            Exception? worst = Array.Find(
+                failures, failure => failure is not null and not SimulatedCrashException and not StoreFailedException)
                 ?? Array.Find(failures, failure => failure is not null);
             if (worst is not null)
             {
-                throw worst is SimulatedCrashException or StoreFailedException ? worst : new InvalidOperationException(worst.Message, worst);
+                throw worst is SimulatedCrashException or StoreFailedException
+                    ? worst
+                    : new InvalidOperationException(worst.Message, worst);
             }
         }
 

@@ -144,7 +144,8 @@ public sealed class SimulatedDiskTests
         Assert.Contains("packs/3 packs/4", outcomes);
         Assert.Contains("packs/2 packs/3", outcomes);
         Assert.Contains("packs/1 packs/2 packs/4", outcomes);
-        Assert.DoesNotContain(outcomes, outcome => outcome.Contains('1', StringComparison.Ordinal) == outcome.Contains('3', StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            outcomes, outcome => outcome.Contains('1', StringComparison.Ordinal) == outcome.Contains('3', StringComparison.Ordinal));
     }
 
     [Fact]

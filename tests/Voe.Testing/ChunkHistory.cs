@@ -12,7 +12,8 @@ namespace Voe.Testing;
 public sealed class ChunkHistory(int chunkCount)
 {
     private readonly Lock _gate = new();
-    private readonly List<Entry>[] _chunks = [.. Enumerable.Range(0, chunkCount).Select(_ => new List<Entry> { new(0, 0) { Returned = 0 } })];
+    private readonly List<Entry>[] _chunks =
+        [.. Enumerable.Range(0, chunkCount).Select(_ => new List<Entry> { new(0, 0) { Returned = 0 } })];
     private long _clock;
     private long _flushedUpTo;
 

@@ -118,7 +118,8 @@ public sealed class ReferenceStore
         }
 
         return $"after {_crash} the store is in none of the allowed states: "
-            + $"{acknowledged} changes acknowledged since the last flush, {(_inFlight is null ? "none" : _inFlight)} in flight; {difference}";
+            + $"{acknowledged} changes acknowledged since the last flush, "
+            + $"{(_inFlight is null ? "none" : _inFlight)} in flight; {difference}";
     }
 
     /// <summary>Compares what the store reads as with what it must. Returns what is wrong, or null.</summary>

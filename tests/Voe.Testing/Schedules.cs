@@ -36,7 +36,8 @@ public static class Schedules
 
         if (!failures.IsEmpty)
         {
-            throw new ScheduleFailedException(string.Join("\n\n", failures.Select(failure => Describe(failure.Seed, failure.Exception))), null);
+            throw new ScheduleFailedException(
+                string.Join("\n\n", failures.Select(failure => Describe(failure.Seed, failure.Exception))), null);
         }
     }
 
@@ -71,5 +72,7 @@ public static class Schedules
     }
 
     private static int? Read(string variable) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.Integer, CultureInfo.InvariantCulture, out int value) ? value : null;
+        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.Integer, CultureInfo.InvariantCulture, out int value)
+            ? value
+            : null;
 }

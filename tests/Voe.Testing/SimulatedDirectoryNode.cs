@@ -90,7 +90,9 @@ internal sealed class SimulatedDirectoryNode
         }
     }
 
-    /// <summary>A deep copy without locks; <paramref name="inodes"/> keeps one copy for each file that several names or changes share.</summary>
+    /// <summary>
+    /// A deep copy without locks; <paramref name="inodes"/> keeps one copy for each file that several names or changes share.
+    /// </summary>
     public SimulatedDirectoryNode Clone(Dictionary<object, object> inodes)
     {
         if (inodes.TryGetValue(this, out object? known))
@@ -162,7 +164,9 @@ internal sealed class SimulatedDirectoryNode
         }
     }
 
-    /// <summary>One change of names: <paramref name="Remove"/> goes (null: nothing), <paramref name="Add"/> comes (null: nothing).</summary>
+    /// <summary>
+    /// One change of names: <paramref name="Remove"/> goes (null: nothing), <paramref name="Add"/> comes (null: nothing).
+    /// </summary>
     internal sealed record NameChange(string? Remove, string? Add, SimulatedInode? File, SimulatedDirectoryNode? Directory = null)
     {
         public void Apply(Names names)

@@ -157,7 +157,8 @@ public sealed class SimulatedDisk
     {
         lock (_gate)
         {
-            _rootNode.AllFiles().First(file => string.Equals(file.Key, path, StringComparison.Ordinal)).Value.Damage(offset, (byte)(1 << bit));
+            _rootNode.AllFiles().First(file => string.Equals(file.Key, path, StringComparison.Ordinal))
+                .Value.Damage(offset, (byte)(1 << bit));
         }
     }
 

@@ -129,7 +129,9 @@ public sealed class StoreClient(Random random, ReferenceStore reference)
         return RefusedCount == refused;
     }
 
-    /// <summary>Compares all extents of a volume with its content: a hole must read as zeroes, and the extents must cover the volume.</summary>
+    /// <summary>
+    /// Compares all extents of a volume with its content: a hole must read as zeroes, and the extents must cover the volume.
+    /// </summary>
     public static string? CheckExtents(Volume volume, ReferenceVolume model)
     {
         Span<DeviceExtent> extents = stackalloc DeviceExtent[8];

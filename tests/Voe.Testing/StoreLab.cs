@@ -211,7 +211,8 @@ public sealed class StoreLab : IDisposable
         string[] journal = [.. Client.Journal.TakeLast(12)];
         string files = string.Join(' ', Disk.Files().Select(file => $"{file.Path}:{file.Length}"));
         return new ScheduleFailedException(string.Create(CultureInfo.InvariantCulture,
-            $"{problem}\n  lives: {string.Join(", ", _journal)}\n  last steps:\n    {string.Join("\n    ", journal)}\n  disk: {files}"), cause);
+            $"{problem}\n  lives: {string.Join(", ", _journal)}\n"
+            + $"  last steps:\n    {string.Join("\n    ", journal)}\n  disk: {files}"), cause);
     }
 
     public void Dispose()

@@ -30,7 +30,7 @@ internal sealed class ChunkCompressor : IDisposable
     private const int LeastNoisePairs = 25, NoisePairsEnd = 72;
 
     [ThreadStatic]
-    private static Decompressor? t_decompressor;
+    private static Decompressor? _threadDecompressor;
 
     private Compressor? _zstd;
     private bool _isDisposed;
@@ -145,7 +145,7 @@ internal sealed class ChunkCompressor : IDisposable
         int length;
         try
         {
-            if (!(t_decompressor ??= new Decompressor()).TryUnwrap(stored, chunk, out length))
+            if (!(_threadDecompressor ??= new Decompressor()).TryUnwrap(stored, chunk, out length))
             {
                 throw new InvalidDataException($"a zstd frame of {stored.Length} bytes holds more than the chunk's {chunk.Length}");
             }

@@ -50,7 +50,7 @@ public sealed class AllocationTests
     private sealed class MeasuringDevice : IBlockDevice
     {
         [ThreadStatic]
-        private static long? t_allocatedBefore;
+        private static long? _threadAllocatedBefore;
 
         private readonly MemoryDevice _inner = new(1 << 20);
         private volatile bool _isMeasuring;
@@ -105,13 +105,13 @@ public sealed class AllocationTests
             }
 
             long now = GC.GetAllocatedBytesForCurrentThread();
-            if (t_allocatedBefore is not null)
+            if (_threadAllocatedBefore is not null)
             {
-                Interlocked.Add(ref _allocated, now - t_allocatedBefore.Value);
+                Interlocked.Add(ref _allocated, now - _threadAllocatedBefore.Value);
                 Interlocked.Increment(ref _calls);
             }
 
-            t_allocatedBefore = GC.GetAllocatedBytesForCurrentThread();
+            _threadAllocatedBefore = GC.GetAllocatedBytesForCurrentThread();
         }
     }
 }

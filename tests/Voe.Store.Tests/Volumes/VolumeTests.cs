@@ -33,7 +33,8 @@ public sealed class VolumeTests : IDisposable
         _lab.CloseQuietly();
         volume = _lab.Reopen().OpenVolume("a");
 
-        Assert.Equal(("a", 1_000_448L, chunkSize, CompressionSetting.Zstd(2)), (volume.Name, volume.Size, volume.ChunkSize, volume.Compression));
+        Assert.Equal(
+            ("a", 1_000_448L, chunkSize, CompressionSetting.Zstd(2)), (volume.Name, volume.Size, volume.ChunkSize, volume.Compression));
         Assert.Equal(chunkSize, volume.PreferredBlockSize);
         Assert.Equal(bytes, Read(volume, 12_345, bytes.Length));
         Assert.Equal(-1, Read(volume, 0, 12_345).AsSpan().IndexOfAnyExcept((byte)0));
@@ -226,7 +227,8 @@ public sealed class VolumeTests : IDisposable
         byte[] bytes = Noise(2 * ChunkSize, 1);
         Write(volume, 0, bytes);
 
-        Assert.Throws<RequestOutOfRangeException>(() => volume.Write([new BlockWrite(0, new byte[1]), new BlockWrite((2 * ChunkSize) - 1, new byte[2])]));
+        Assert.Throws<RequestOutOfRangeException>(
+            () => volume.Write([new BlockWrite(0, new byte[1]), new BlockWrite((2 * ChunkSize) - 1, new byte[2])]));
         Assert.Throws<RequestOutOfRangeException>(() => volume.Write([new BlockWrite(-1, new byte[1])]));
         Assert.Throws<RequestOutOfRangeException>(() => volume.Write([new BlockWrite(long.MaxValue, new byte[1])]));
         Assert.Throws<RequestOutOfRangeException>(() => Read(volume, 2 * ChunkSize, 1));
