@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Voe.Store.Index;
@@ -7,11 +6,10 @@ namespace Voe.Store.Index;
 /// A run of zeroed memory outside the garbage collector's heap, freed by <see cref="Dispose"/>. Pages that were never
 /// touched cost no memory. Not safe against use after <see cref="Dispose"/>: its owner sees to that.
 /// </summary>
-internal sealed unsafe partial class NativeRegion : IDisposable
+internal sealed unsafe class NativeRegion : IDisposable
 {
     private const nuint CacheLine = 64;
     private const nuint HugePage = 2 << 20;
-    private const int AdviseHugePages = 14;
     private void* _allocation;
 
     /// <summary>Allocates <paramref name="length"/> zeroed bytes, aligned to a cache line, and large ones to a huge page.</summary>
@@ -21,10 +19,10 @@ internal sealed unsafe partial class NativeRegion : IDisposable
         nuint alignment = (nuint)length >= HugePage ? HugePage : CacheLine;
         _allocation = NativeMemory.AllocZeroed(checked((nuint)length + alignment));
         Start = (byte*)(((nuint)_allocation + alignment - 1) & ~(alignment - 1));
-        if (alignment == HugePage && OperatingSystem.IsLinux())
+        if (alignment == HugePage)
         {
-            // Tables are read at random: one TLB entry for 2 MiB in place of 512. Advice only, so its result does not matter.
-            _ = Advise(Start, (nuint)length, AdviseHugePages);
+            // Tables are read at random: one TLB entry for 2 MiB in place of 512.
+            MemoryAdvice.UseHugePages(Start, (nuint)length);
         }
     }
 
@@ -43,8 +41,4 @@ internal sealed unsafe partial class NativeRegion : IDisposable
         NativeMemory.Free(_allocation);
         _allocation = null;
     }
-
-    [LibraryImport("libc", EntryPoint = "madvise")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static partial int Advise(void* address, nuint length, int advice);
 }
