@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using Voe.Store.Hashing;
+using Voe.Store.IO;
 
 namespace Voe.Store.Index;
 
@@ -17,6 +18,9 @@ namespace Voe.Store.Index;
 /// </remarks>
 internal sealed unsafe class CheckpointWriter
 {
+    /// <summary>The sorted file of chunks before RocksDB takes it over.</summary>
+    public const string ChunkFileName = "chunks.new";
+
     // A range with more rows than this is deleted as a range: one tombstone that later reads have to pass, in place of many.
     private const int MostSingleDeletes = 128;
 
@@ -29,17 +33,19 @@ internal sealed unsafe class CheckpointWriter
     private readonly RocksDatabase _database;
     private readonly RocksReader _reader;
     private readonly UsageLedger _ledger;
+    private readonly IStorageDirectory _directory;
     private readonly string _chunkFilePath;
     private readonly Action<CheckpointStep>? _failPoint;
 
-    /// <summary>A writer for an open database.</summary>
+    /// <summary>A writer for an open database, with its file of chunks in the directory.</summary>
     public CheckpointWriter(
-        RocksDatabase database, RocksReader reader, UsageLedger ledger, string chunkFilePath, Action<CheckpointStep>? failPoint)
+        RocksDatabase database, RocksReader reader, UsageLedger ledger, IStorageDirectory directory, Action<CheckpointStep>? failPoint)
     {
         _database = database;
         _reader = reader;
         _ledger = ledger;
-        _chunkFilePath = chunkFilePath;
+        _directory = directory;
+        _chunkFilePath = Path.Combine(directory.Path, ChunkFileName);
         _failPoint = failPoint;
     }
 
@@ -83,7 +89,7 @@ internal sealed unsafe class CheckpointWriter
             SortChunks(frozen.Chunks, keys.AsSpan(0, count), slots.AsSpan(0, count));
 
             // Never written over: after a take-over that failed half-way the old name may still lead to a file of the database.
-            File.Delete(_chunkFilePath);
+            _directory.DeleteFile(ChunkFileName);
             ChunkFile.Write(_database, _chunkFilePath, slots.AsSpan(0, count));
             _failPoint?.Invoke(CheckpointStep.IngestChunkFile);
             ChunkFile.Ingest(_database, _chunkFilePath);

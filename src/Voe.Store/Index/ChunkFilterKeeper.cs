@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Runtime.InteropServices;
 using RocksDbSharp;
 using Voe.Store.Hashing;
+using Voe.Store.IO;
 
 namespace Voe.Store.Index;
 
@@ -27,6 +28,7 @@ namespace Voe.Store.Index;
 /// </remarks>
 internal sealed class ChunkFilterKeeper : IDisposable
 {
+    private const string FileName = "chunks.filter";
     private const int HeaderSize = 32;
     private const int ChecksumSize = sizeof(uint);
     private const int PieceSize = 1 << 20;
@@ -35,7 +37,7 @@ internal sealed class ChunkFilterKeeper : IDisposable
     private const ulong MostRemoved = 1 << 20;
     private readonly RocksDatabase _database;
     private readonly RocksReader _reader;
-    private readonly string _path;
+    private readonly IStorageDirectory _directory;
     private readonly ChunkFilter _filter;
     private readonly Thread? _filler;
     private readonly Lock _addLock = new();
@@ -45,15 +47,15 @@ internal sealed class ChunkFilterKeeper : IDisposable
     private bool _isComplete;
     private bool _isStopped;
 
-    /// <summary>Loads the filter of at most <paramref name="memory"/> bytes from a file, or begins to fill it.</summary>
-    public ChunkFilterKeeper(RocksDatabase database, RocksReader reader, string path, long memory)
+    /// <summary>Loads the filter of at most <paramref name="memory"/> bytes from its file in the directory, or begins to fill it.</summary>
+    public ChunkFilterKeeper(RocksDatabase database, RocksReader reader, IStorageDirectory directory, long memory)
     {
         _database = database;
         _reader = reader;
-        _path = path;
+        _directory = directory;
         _filter = new ChunkFilter(memory);
         _isComplete = TryLoad();
-        File.Delete(path);
+        _directory.DeleteFile(FileName);
         if (!_isComplete)
         {
             _filter.Clear();
@@ -95,22 +97,23 @@ internal sealed class ChunkFilterKeeper : IDisposable
 
         try
         {
-            using var file = File.OpenHandle(_path, FileMode.Create, FileAccess.Write);
+            _directory.DeleteFile(FileName);
+            using var file = _directory.CreateFile(FileName);
             Span<byte> header = stackalloc byte[HeaderSize];
             WriteHeader(header);
-            RandomAccess.Write(file, header, 0);
+            file.Write(header, 0);
             uint checksum = Checksum(uint.MaxValue, header);
             for (long offset = 0; offset < _filter.Length; offset += PieceSize)
             {
                 var piece = _filter.GetPiece(offset, PieceSize);
                 checksum = Checksum(checksum, piece);
-                RandomAccess.Write(file, piece, HeaderSize + offset);
+                file.Write(piece, HeaderSize + offset);
             }
 
             BinaryPrimitives.WriteUInt32LittleEndian(header, ~checksum);
-            RandomAccess.Write(file, header[..ChecksumSize], HeaderSize + _filter.Length);
+            file.Write(header[..ChecksumSize], HeaderSize + _filter.Length);
         }
-        catch (IOException)
+        catch (StoreException)
         {
             // A full disk: the filter is only a help, and its checksum keeps half a file from being taken for one.
         }
@@ -147,16 +150,15 @@ internal sealed class ChunkFilterKeeper : IDisposable
     {
         try
         {
-            if (!File.Exists(_path))
+            if (!_directory.FileExists(FileName))
             {
                 return false;
             }
 
-            using var file = File.OpenHandle(_path);
+            using var file = _directory.OpenFile(FileName, writable: false);
             Span<byte> header = stackalloc byte[HeaderSize];
             Span<byte> expected = stackalloc byte[HeaderSize];
-            if (RandomAccess.GetLength(file) != HeaderSize + _filter.Length + ChecksumSize
-                || RandomAccess.Read(file, header, 0) != HeaderSize)
+            if (file.Length != HeaderSize + _filter.Length + ChecksumSize || file.Read(header, 0) != HeaderSize)
             {
                 return false;
             }
@@ -172,7 +174,7 @@ internal sealed class ChunkFilterKeeper : IDisposable
             for (long offset = 0; offset < _filter.Length; offset += PieceSize)
             {
                 var piece = _filter.GetPiece(offset, PieceSize);
-                if (RandomAccess.Read(file, piece, HeaderSize + offset) != piece.Length)
+                if (file.Read(piece, HeaderSize + offset) != piece.Length)
                 {
                     return false;
                 }
@@ -180,11 +182,12 @@ internal sealed class ChunkFilterKeeper : IDisposable
                 checksum = Checksum(checksum, piece);
             }
 
-            return RandomAccess.Read(file, header[..ChecksumSize], HeaderSize + _filter.Length) == ChecksumSize
+            return file.Read(header[..ChecksumSize], HeaderSize + _filter.Length) == ChecksumSize
                 && BinaryPrimitives.ReadUInt32LittleEndian(header) == ~checksum;
         }
-        catch (IOException)
+        catch (StoreException)
         {
+            // Unreadable is as good as lost: the filter is filled again.
             return false;
         }
     }

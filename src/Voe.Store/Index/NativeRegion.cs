@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Voe.Store.Index;
@@ -20,10 +19,10 @@ internal sealed unsafe class NativeRegion : IDisposable
         nuint alignment = (nuint)length >= HugePage ? HugePage : CacheLine;
         _allocation = NativeMemory.AllocZeroed(checked((nuint)length + alignment));
         Start = (byte*)(((nuint)_allocation + alignment - 1) & ~(alignment - 1));
-        if (alignment == HugePage && OperatingSystem.IsLinux())
+        if (alignment == HugePage)
         {
-            // Tables are read at random: one TLB entry for 2 MiB in place of 512. Advice only, so its result does not matter.
-            _ = Madvise.Advise(Start, (nuint)length, Madvise.HugePages);
+            // Tables are read at random: one TLB entry for 2 MiB in place of 512.
+            MemoryAdvice.UseHugePages(Start, (nuint)length);
         }
     }
 

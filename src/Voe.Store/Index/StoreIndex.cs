@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Voe.Store.Hashing;
+using Voe.Store.IO;
 
 namespace Voe.Store.Index;
 
@@ -34,11 +35,10 @@ internal sealed class StoreIndex : IDisposable
     // The view before the last freeze: readers may still be inside when the frozen delta is given up.
     private IndexView? _viewBeforeFreeze;
 
-    private StoreIndex(string directory, IndexOptions options)
+    private StoreIndex(LocalDirectory directory, IndexOptions options)
     {
-        string chunkFilePath = Path.Combine(directory, "chunks.new");
-        File.Delete(chunkFilePath);
-        _database = new RocksDatabase(Path.Combine(directory, "rocksdb"), Math.Max(options.RocksDbMemory, 4L << 20));
+        directory.DeleteFile(CheckpointWriter.ChunkFileName);
+        _database = new RocksDatabase(Path.Combine(directory.Path, "rocksdb"), Math.Max(options.RocksDbMemory, 4L << 20));
         _rocks = new RocksReader(_database);
         try
         {
@@ -56,9 +56,9 @@ internal sealed class StoreIndex : IDisposable
         }
 
         _failPoint = options.FailPoint;
-        _checkpoint = new CheckpointWriter(_database, _rocks, _ledger, chunkFilePath, _failPoint);
+        _checkpoint = new CheckpointWriter(_database, _rocks, _ledger, directory, _failPoint);
         long sixth = Math.Max(options.Memory, 1L << 20) / 6;
-        _filter = new ChunkFilterKeeper(_database, _rocks, Path.Combine(directory, "chunks.filter"), sixth);
+        _filter = new ChunkFilterKeeper(_database, _rocks, directory, sixth);
         long part = sixth * 5 / 3;
         _active = new Delta(part);
         _spare = new Delta(part);
@@ -69,18 +69,10 @@ internal sealed class StoreIndex : IDisposable
     /// <exception cref="StoreDamagedException">RocksDB cannot be opened; the message says what to do.</exception>
     public static StoreIndex Open(string directory, IndexOptions options)
     {
+        var files = LocalDirectory.Open(directory, createIfMissing: true);
         try
         {
-            if (OperatingSystem.IsWindows())
-            {
-                Directory.CreateDirectory(directory);
-            }
-            else
-            {
-                Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            }
-
-            return new StoreIndex(directory, options);
+            return new StoreIndex(files, options);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
