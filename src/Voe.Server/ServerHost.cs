@@ -93,7 +93,7 @@ internal sealed class ServerHost
             foreach (NbdEndPoint endPoint in nbd.EndPoints.Where(endPoint => endPoint.IsBeyondLoopback))
             {
                 _logger.LogWarning(
-                    "{EndPoint} can be reached from other machines: whoever reaches it reads and writes all volumes, NBD asks for no password",
+                    "{EndPoint} can be reached from other machines: whoever does reads and writes all volumes, NBD asks for no password",
                     endPoint);
             }
 
@@ -133,7 +133,8 @@ internal sealed class ServerHost
     {
         if (!string.Equals(asked, found, StringComparison.Ordinal))
         {
-            _logger.LogWarning("volume \"{Name}\" exists with {What} {Found}, not {Asked} as asked for, and is kept as it is", name, what, found, asked);
+            _logger.LogWarning(
+                "volume \"{Name}\" exists with {What} {Found}, not {Asked} as asked for, and is kept as it is", name, what, found, asked);
         }
     }
 

@@ -62,7 +62,8 @@ public sealed class ServerProcessTests : IDisposable
             Assert.Equal(0, server.Stop());
         }
 
-        using ServerProcess again = Start("--volume", "disk0=2MiB,chunk-size=8K,compression=zstd:3", "--volume", "disk1=512,chunk-size=64KiB");
+        using ServerProcess again = Start(
+            "--volume", "disk0=2MiB,chunk-size=8K,compression=zstd:3", "--volume", "disk1=512,chunk-size=64KiB");
         Assert.Contains("exists with size 1 MiB, not 2 MiB", again.Log, StringComparison.Ordinal);
         Assert.Contains("exists with chunk size 4 KiB, not 8 KiB", again.Log, StringComparison.Ordinal);
         Assert.Contains("exists with compression lz4, not zstd:3", again.Log, StringComparison.Ordinal);
@@ -122,6 +123,9 @@ public sealed class ServerProcessTests : IDisposable
     }
 
     [Fact]
-    public void Command_line_that_makes_no_sense_ends_with_status_2() =>
-        Assert.Contains("ended with status 2", Assert.Throws<InvalidOperationException>(() => Start("--volume", "x")).Message, StringComparison.Ordinal);
+    public void Command_line_that_makes_no_sense_ends_with_status_2()
+    {
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => Start("--volume", "x"));
+        Assert.Contains("ended with status 2", error.Message, StringComparison.Ordinal);
+    }
 }

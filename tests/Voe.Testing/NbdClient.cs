@@ -178,7 +178,8 @@ public sealed class NbdClient : IDisposable
     }
 
     /// <summary>The bytes of a request.</summary>
-    public static byte[] Request(ushort command, ulong offset, uint length, ulong cookie, ushort flags = 0, ReadOnlySpan<byte> payload = default) =>
+    public static byte[] Request(
+        ushort command, ulong offset, uint length, ulong cookie, ushort flags = 0, ReadOnlySpan<byte> payload = default) =>
     [
         .. BigEndian(0x25609513u), .. BigEndian(flags), .. BigEndian(command), .. BigEndian(cookie), .. BigEndian(offset),
         .. BigEndian(length), .. payload,

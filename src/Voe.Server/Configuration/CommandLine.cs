@@ -161,7 +161,9 @@ internal sealed class CommandLine
             }
             else if (size < min || size > max)
             {
-                string bounds = max == long.MaxValue ? $"at least {ByteSize.Format(min)}" : $"{ByteSize.Format(min)} to {ByteSize.Format(max)}";
+                string bounds = max == long.MaxValue
+                    ? $"at least {ByteSize.Format(min)}"
+                    : $"{ByteSize.Format(min)} to {ByteSize.Format(max)}";
                 result.AddError($"{name}: \"{text}\" is out of range: {bounds}");
             }
 
@@ -199,7 +201,7 @@ internal sealed class CommandLine
             Volumes = result.GetValue(_volume) ?? [],
             Store = Defaults with
             {
-                HashAlgorithm = string.Equals(result.GetValue(_hash), "sha256", StringComparison.Ordinal) ? HashAlgorithm.Sha256 : HashAlgorithm.Blake3,
+                HashAlgorithm = result.GetValue(_hash) is "sha256" ? HashAlgorithm.Sha256 : HashAlgorithm.Blake3,
                 ChunkCacheSize = Size(result, _chunkCache, Defaults.ChunkCacheSize),
                 IndexMemory = Size(result, _indexMemory, Defaults.IndexMemory),
                 RocksDbMemory = Size(result, _rocksDbMemory, Defaults.RocksDbMemory),

@@ -47,7 +47,8 @@ internal sealed record VolumeSpec(string Name, long Size, CompressionSetting? Co
             {
                 if (!CompressionSetting.TryParse(part[CompressionKey.Length..], out CompressionSetting setting))
                 {
-                    error = $"\"{text}\": \"{part}\" is no compression: write none, lz4, zstd, or zstd:LEVEL with 1 to {CompressionSetting.MaxZstdLevel}";
+                    error = $"\"{text}\": \"{part}\" is no compression: write none, lz4, zstd, "
+                        + $"or zstd:LEVEL with 1 to {CompressionSetting.MaxZstdLevel}";
                     return false;
                 }
 

@@ -22,7 +22,8 @@ internal sealed class ExportTable
         ref _exports, static (exports, added) => exports.ContainsKey(added.Name) ? exports : exports.Add(added.Name, added), export);
 
     /// <summary>Removes an export; false when there is none of that name.</summary>
-    public bool TryRemove(string name) => ImmutableInterlocked.Update(ref _exports, static (exports, removed) => exports.Remove(removed), name);
+    public bool TryRemove(string name) =>
+        ImmutableInterlocked.Update(ref _exports, static (exports, removed) => exports.Remove(removed), name);
 
     /// <summary>Finds an export. The empty name means the default export, which is the only one if there is exactly one.</summary>
     public bool TryFind(string name, [NotNullWhen(true)] out Export? export)

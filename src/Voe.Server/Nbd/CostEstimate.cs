@@ -29,7 +29,7 @@ internal sealed class CostEstimate
     /// <summary>Whether that many requests with that many bytes will probably take long.</summary>
     public bool IsLong(int count, long length) => Units(count, length) * Volatile.Read(ref _microsecondsPerUnit) > _longMicroseconds;
 
-    /// <summary>How many requests of one unit of bytes are as much as one worker should do at a time, up to <paramref name="max"/>.</summary>
+    /// <summary>How many requests of one unit of bytes one worker should do at a time, up to <paramref name="max"/>.</summary>
     public int GroupLimit(int max)
     {
         double each = 2 * Volatile.Read(ref _microsecondsPerUnit);

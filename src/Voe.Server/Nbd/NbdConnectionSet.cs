@@ -40,7 +40,8 @@ internal sealed class NbdConnectionSet
             {
                 if (_isStopping || _connections.Count >= _resources.Limits.MaxConnections)
                 {
-                    _resources.Logger.LogWarning("nbd: a connection to {Listener} was refused: there are {Count}", listener, _connections.Count);
+                    _resources.Logger.LogWarning(
+                        "nbd: a connection to {Listener} was refused: there are {Count}", listener, _connections.Count);
                     socket.Dispose();
                     return;
                 }

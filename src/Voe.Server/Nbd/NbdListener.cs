@@ -101,7 +101,8 @@ internal sealed class NbdListener : IDisposable
         catch (SocketException error)
         {
             throw new IOException(
-                $"{path} exists and is not the socket of a server that has gone ({error.Message}): remove it or choose another path", error);
+                $"{path} exists and is not the socket of a server that has gone ({error.Message}): remove it or choose another path",
+                error);
         }
 
         throw new IOException($"{path} is in use by another server: stop that one or choose another path");

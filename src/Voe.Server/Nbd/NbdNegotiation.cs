@@ -85,9 +85,10 @@ internal sealed class NbdNegotiation
                 return Next.End;
             }
 
-            return isKnown
-                ? Reply(NbdHandshake.OptionError(option, NbdOptionReplyType.ErrorTooBig, $"at most {MaxOptionLength} bytes"))
-                : Reply(NbdHandshake.OptionError(option, NbdOptionReplyType.ErrorUnsupported, $"this server does not know option {(uint)option}"));
+            return Reply(isKnown
+                ? NbdHandshake.OptionError(option, NbdOptionReplyType.ErrorTooBig, $"at most {MaxOptionLength} bytes")
+                : NbdHandshake.OptionError(
+                    option, NbdOptionReplyType.ErrorUnsupported, $"this server does not know option {(uint)option}"));
         }
 
         byte[] data = new byte[length];

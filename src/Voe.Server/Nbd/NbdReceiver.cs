@@ -125,7 +125,7 @@ internal sealed class NbdReceiver
         }
     }
 
-    /// <summary>Moves whole requests from the buffer to the group; returns the length of the first one that is not whole yet, if any.</summary>
+    /// <summary>Moves whole requests from the buffer to the group; returns the length of the first one that is not whole yet.</summary>
     private int Parse(RequestGroup group)
     {
         while (_end - _start >= NbdRequest.HeaderSize)

@@ -30,7 +30,7 @@ internal readonly record struct NbdReply(NbdError Error, ulong Cookie)
         BinaryPrimitives.WriteUInt64BigEndian(destination[CookieOffset..], Cookie);
     }
 
-    /// <summary>Reads a header from the first 16 bytes of <paramref name="source"/>: the client's side; false when the magic is wrong.</summary>
+    /// <summary>Reads a header from the first 16 bytes (the client's side); false when the magic is wrong.</summary>
     public static bool TryRead(ReadOnlySpan<byte> source, out NbdReply reply)
     {
         reply = new NbdReply(

@@ -10,9 +10,9 @@ namespace Voe.Server.Nbd;
 /// </summary>
 /// <remarks>
 /// Within a group: writes first, all as one call of the device; then quick trims; then reads, likewise one call; one
-/// send with all replies; and last what may take long (flushes, big trims, what carries FUA). All requests of a group were in flight together, so any order is right (proto.md, "Ordering of messages
-/// and writes"); a flush covers every write that was replied to before the client sent it, since those calls of the
-/// device had returned by then.
+/// send with all replies; and last what may take long (flushes, big trims, what carries FUA). All requests of a group
+/// were in flight together, so any order is right (proto.md, "Ordering of messages and writes"); a flush covers every
+/// write that was replied to before the client sent it, since those calls of the device had returned by then.
 /// </remarks>
 internal sealed class NbdWorker
 {
@@ -294,7 +294,7 @@ internal sealed class NbdWorker
         }
     }
 
-    /// <summary>Reads all as one group, with the reply's header in front of each; returns where the replies end, or -1 if it failed.</summary>
+    /// <summary>Reads all as one group, a reply's header in front of each; returns where the replies end, or -1 if it failed.</summary>
     private int ReadAll(byte[] replies, int position)
     {
         ReadOnlySpan<NbdRequest> requests = _group.Reads;

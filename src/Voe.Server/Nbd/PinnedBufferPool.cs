@@ -58,7 +58,7 @@ internal sealed class PinnedBufferPool
         }
     }
 
-    /// <summary>Lends a buffer of at least <paramref name="size"/> bytes (at most <see cref="MaxSize"/>); waits while too much is lent out.</summary>
+    /// <summary>Lends a buffer of at least that many bytes (<see cref="MaxSize"/> at most); waits while too much is lent out.</summary>
     public byte[] Rent(int size = StandardSize)
     {
         int sizeClass = ClassOf(size);

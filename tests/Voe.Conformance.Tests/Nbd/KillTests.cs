@@ -52,12 +52,14 @@ public sealed class KillTests
     }
 
     private static int Setting(string name, int defaultValue) =>
-        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out int value) ? value : defaultValue;
+        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out int value)
+            ? value
+            : defaultValue;
 
     // Small packs and checkpoints, so that kills meet sealing and checkpoints too.
     private static ServerProcess Start(string directory) => ServerProcess.Start(
-        Path.Combine(directory, "store"), "--volume", $"disk0={BlockCount * SectorLedger.BlockSize}", "--pack-size", "1MiB", "--checkpoint-interval", "4MiB",
-        "--chunk-cache", "16MiB");
+        Path.Combine(directory, "store"), "--volume", $"disk0={BlockCount * SectorLedger.BlockSize}", "--pack-size", "1MiB",
+        "--checkpoint-interval", "4MiB", "--chunk-cache", "16MiB");
 
     private static NbdClient Connect(ServerProcess server) => NbdClient.Connect(new UnixDomainSocketEndPoint(server.SocketPath!), "disk0");
 
@@ -84,7 +86,9 @@ public sealed class KillTests
             new LedgerWriter(ledger, client, new Random(random.Next()), number, Writers, ((ulong)round << 32) | ((ulong)number << 24)))];
         Thread[] threads = [.. writers.Select(writer => new Thread(writer.Run))];
         Array.ForEach(threads, thread => thread.Start());
-        SpinWait.SpinUntil(() => writers.Sum(writer => writer.AcknowledgedCount) >= goal || writers.Any(writer => writer.Failure is not null), TimeSpan.FromSeconds(60));
+        SpinWait.SpinUntil(
+            () => writers.Sum(writer => writer.AcknowledgedCount) >= goal || writers.Any(writer => writer.Failure is not null),
+            TimeSpan.FromSeconds(60));
         server.Kill();
         Array.ForEach(threads, thread => thread.Join());
         Array.ForEach(clients, client => client.Dispose());

@@ -45,7 +45,8 @@ public sealed class NbdToolTests : IClassFixture<ServerFixture>
         string volume = _fixture.Server.SocketAddress("convert");
         Assert.Contains("64 MiB", ExternalTool.Run("qemu-img", "info", volume), StringComparison.Ordinal);
         ExternalTool.Run("qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", original, volume);
-        Assert.Contains("identical", ExternalTool.Run("qemu-img", "compare", "-f", "raw", "-F", "raw", original, volume), StringComparison.Ordinal);
+        string compared = ExternalTool.Run("qemu-img", "compare", "-f", "raw", "-F", "raw", original, volume);
+        Assert.Contains("identical", compared, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -53,7 +54,8 @@ public sealed class NbdToolTests : IClassFixture<ServerFixture>
     {
         string printed = ExternalTool.Run(
             "qemu-io", "-f", "raw", "-t", "writeback", "-d", "unmap",
-            "-c", "write -P 0x5a 0 1M", "-c", "write -P 0xa5 -f 12345k 33k", "-c", "flush", "-c", "discard 64k 64k", "-c", "write -z 256k 64k",
+            "-c", "write -P 0x5a 0 1M", "-c", "write -P 0xa5 -f 12345k 33k", "-c", "flush", "-c", "discard 64k 64k",
+            "-c", "write -z 256k 64k",
             "-c", "write -z -u 512k 4k", "-c", "read -P 0x5a 0 64k", "-c", "read -P 0 64k 64k", "-c", "read -P 0x5a 128k 128k",
             "-c", "read -P 0 256k 64k", "-c", "read -P 0 512k 4k", "-c", "read -P 0xa5 12345k 33k", "-c", "read -P 0 60M 4M",
             _fixture.Server.TcpAddress("io"));
@@ -158,8 +160,8 @@ public sealed class NbdToolTests : IClassFixture<ServerFixture>
     {
         ExternalTool.Run(
             "fio", "--name=verify", "--ioengine=nbd", "--uri=" + _fixture.Server.SocketAddress("fio"), "--rw=randrw", "--rwmixread=30",
-            "--bsrange=" + blockSizes, "--iodepth=" + depth, "--size=64M", "--io_size=48M", "--verify=crc32c", "--verify_fatal=1", "--do_verify=1",
-            "--randseed=7", "--fsync=200", "--buffer_compress_percentage=40", "--group_reporting");
+            "--bsrange=" + blockSizes, "--iodepth=" + depth, "--size=64M", "--io_size=48M", "--verify=crc32c", "--verify_fatal=1",
+            "--do_verify=1", "--randseed=7", "--fsync=200", "--buffer_compress_percentage=40", "--group_reporting");
     }
 
     /// <summary>A file as large as a volume: noise, text-like bytes, zeroes.</summary>

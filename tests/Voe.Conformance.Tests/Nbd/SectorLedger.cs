@@ -125,7 +125,8 @@ internal sealed class SectorLedger
         uint checksum = 0;
         for (int i = 0; i < SectorSize; i += 8)
         {
-            checksum = System.Numerics.BitOperations.Crc32C(checksum, i == ChecksumOffset ? 0 : BinaryPrimitives.ReadUInt64LittleEndian(sector[i..]));
+            ulong word = i == ChecksumOffset ? 0 : BinaryPrimitives.ReadUInt64LittleEndian(sector[i..]);
+            checksum = System.Numerics.BitOperations.Crc32C(checksum, word);
         }
 
         return checksum;
@@ -139,7 +140,8 @@ internal sealed class SectorLedger
         }
 
         bool isWhole = Checksum(sector) == BinaryPrimitives.ReadUInt32LittleEndian(sector[ChecksumOffset..]);
-        return $"sector {BinaryPrimitives.ReadUInt64LittleEndian(sector)} of operation {BinaryPrimitives.ReadUInt64LittleEndian(sector[8..])}, "
-            + (isWhole ? "whole" : "with a wrong checksum");
+        ulong number = BinaryPrimitives.ReadUInt64LittleEndian(sector);
+        ulong operation = BinaryPrimitives.ReadUInt64LittleEndian(sector[8..]);
+        return $"sector {number} of operation {operation}, " + (isWhole ? "whole" : "with a wrong checksum");
     }
 }

@@ -11,7 +11,8 @@ public sealed class SectorLedgerTests
         for (int i = 0; i < SectorLedger.SectorsPerBlock; i++)
         {
             int sector = (block * SectorLedger.SectorsPerBlock) + i;
-            SectorLedger.Fill(content.AsSpan(i * SectorLedger.SectorSize, SectorLedger.SectorSize), sector, operations[i % operations.Length]);
+            Span<byte> part = content.AsSpan(i * SectorLedger.SectorSize, SectorLedger.SectorSize);
+            SectorLedger.Fill(part, sector, operations[i % operations.Length]);
         }
 
         return content;

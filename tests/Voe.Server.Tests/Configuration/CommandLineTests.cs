@@ -54,10 +54,12 @@ public sealed class CommandLineTests : IDisposable
     {
         ServerOptions options = Parse(
             "--nbd", "[::1]:0", "--nbd", "unix:/run/voe", "--volume", "a=1G,compression=zstd:7,chunk-size=16K", "--volume=b=512",
-            "--chunk-cache", "1GiB", "--index-memory", "64M", "--rocksdb-memory=32M", "--pack-size", "128MiB", "--checkpoint-interval", "2G",
-            "--hash", "sha256", "--no-verify-hash", "--nbd-memory", "1G", "--max-connections", "3", "--log-level", "debug");
+            "--chunk-cache", "1GiB", "--index-memory", "64M", "--rocksdb-memory=32M", "--pack-size", "128MiB",
+            "--checkpoint-interval", "2G", "--hash", "sha256", "--no-verify-hash", "--nbd-memory", "1G", "--max-connections", "3",
+            "--log-level", "debug");
         Assert.Equal("nbd://[::1]:0 nbd+unix:///?socket=/run/voe", string.Join(' ', options.NbdEndPoints));
-        Assert.Equal([new VolumeSpec("a", 1 << 30, CompressionSetting.Zstd(7), 16_384), new VolumeSpec("b", 512, null, null)], options.Volumes);
+        Assert.Equal(
+            [new VolumeSpec("a", 1 << 30, CompressionSetting.Zstd(7), 16_384), new VolumeSpec("b", 512, null, null)], options.Volumes);
         Assert.Equal(1L << 30, options.Store.ChunkCacheSize);
         Assert.Equal(64L << 20, options.Store.IndexMemory);
         Assert.Equal(32L << 20, options.Store.RocksDbMemory);
@@ -79,8 +81,9 @@ public sealed class CommandLineTests : IDisposable
         string help = _output.ToString();
         string[] expected =
         [
-            "--store", "--nbd", "--volume", "--chunk-cache", "--index-memory", "--rocksdb-memory", "--pack-size", "--checkpoint-interval", "--hash",
-            "--no-verify-hash", "--nbd-memory", "--max-connections", "--log-level", "Exit status", "127.0.0.1:10809", "voe-server ready",
+            "--store", "--nbd", "--volume", "--chunk-cache", "--index-memory", "--rocksdb-memory", "--pack-size", "--checkpoint-interval",
+            "--hash", "--no-verify-hash", "--nbd-memory", "--max-connections", "--log-level", "Exit status", "127.0.0.1:10809",
+            "voe-server ready",
         ];
         Assert.All(expected, text => Assert.Contains(text, help, StringComparison.Ordinal));
     }

@@ -27,10 +27,11 @@ public sealed class CodecTests
     [Fact]
     public void Request_has_the_bytes_of_the_specification()
     {
-        byte[] bytes = NbdClient.Request(command: 1, offset: 0x0102030405060708, length: 0x090a0b0c, cookie: 0x1112131415161718, flags: 0x2122);
+        byte[] bytes = NbdClient.Request(1, offset: 0x0102030405060708, length: 0x090a0b0c, cookie: 0x1112131415161718, flags: 0x2122);
         Assert.Equal("25609513" + "2122" + "0001" + "1112131415161718" + "0102030405060708" + "090A0B0C", Convert.ToHexString(bytes));
         Assert.True(NbdRequest.TryRead(bytes, out NbdRequest request));
-        Assert.Equal(new NbdRequest((NbdCommandFlags)0x2122, NbdCommand.Write, 0x1112131415161718, 0x0102030405060708, 0x090a0b0c), request);
+        Assert.Equal(
+            new NbdRequest((NbdCommandFlags)0x2122, NbdCommand.Write, 0x1112131415161718, 0x0102030405060708, 0x090a0b0c), request);
         Assert.Equal(0x090a0b0cu, request.PayloadLength);
     }
 
@@ -56,10 +57,15 @@ public sealed class CodecTests
     }
 
     [Fact]
-    public void Valid_reads_and_writes_lie_inside_the_export() => Gen.Select(Requests, Gen.Long[0, long.MaxValue]).Sample((request, size) =>
-        request.Validate(size, isReadOnly: false) != NbdError.None
-        || request.Command is NbdCommand.Flush or NbdCommand.Disconnect
-        || ((UInt128)request.Offset + request.Length <= (UInt128)size && request.Command is NbdCommand.Read or NbdCommand.Write or NbdCommand.Trim or NbdCommand.WriteZeroes));
+    public void Range_is_valid_exactly_when_it_lies_inside_the_export() => Gen.Select(
+        Gen.Long[0, long.MaxValue - 100], Gen.Int[-20, 20], Gen.UInt[0, 40], Gen.Int[0, 3]).Sample((size, distance, length, choice) =>
+    {
+        NbdCommand command = new[] { NbdCommand.Read, NbdCommand.Write, NbdCommand.Trim, NbdCommand.WriteZeroes }[choice];
+        ulong offset = (ulong)size + (ulong)(long)distance;
+        bool isInside = (UInt128)offset + length <= (UInt128)size;
+        NbdError error = new NbdRequest(NbdCommandFlags.None, command, 1, offset, length).Validate(size, isReadOnly: false);
+        return isInside == (error == NbdError.None);
+    });
 
     [Fact]
     public void Option_data_of_random_bytes_never_crashes_a_reader() => Gen.Byte.Array[0, 100].Sample(bytes =>
@@ -70,10 +76,11 @@ public sealed class CodecTests
     });
 
     [Fact]
-    public void Info_request_survives_the_way_to_bytes_and_back() => Gen.Select(Gen.String[Gen.Char['a', '\u05ea'], 0, 50], Gen.UShort.Array[0, 20]).Sample((name, wanted) =>
-        NbdHandshake.TryReadInfoRequest(NbdClient.InfoData(name, wanted), out string readName, out NbdInfoType[] readWanted)
-        && string.Equals(readName, name, StringComparison.Ordinal)
-        && readWanted.SequenceEqual(wanted.Select(type => (NbdInfoType)type)));
+    public void Info_request_survives_the_way_to_bytes_and_back() =>
+        Gen.Select(Gen.String[Gen.Char['a', '\u05ea'], 0, 50], Gen.UShort.Array[0, 20]).Sample((name, wanted) =>
+            NbdHandshake.TryReadInfoRequest(NbdClient.InfoData(name, wanted), out string readName, out NbdInfoType[] readWanted)
+            && string.Equals(readName, name, StringComparison.Ordinal)
+            && readWanted.SequenceEqual(wanted.Select(type => (NbdInfoType)type)));
 
     [Theory]
     [InlineData(4096, true)]

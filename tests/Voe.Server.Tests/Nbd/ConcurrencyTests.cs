@@ -233,7 +233,8 @@ public sealed class ConcurrencyTests
         using var server = new TestServer(("d", _device));
         using NbdClient client = server.Connect();
         client.DoRead(0, 512);
-        client.Send([.. Enumerable.Range(4, 4 * Together).SelectMany(i => NbdClient.Request(NbdClient.Read, (ulong)i * 4096, 4096, (ulong)i))]);
+        client.Send(
+            [.. Enumerable.Range(4, 4 * Together).SelectMany(i => NbdClient.Request(NbdClient.Read, (ulong)i * 4096, 4096, (ulong)i))]);
         for (int i = 0; i < 4 * Together; i++)
         {
             Assert.Equal(0u, client.ReceiveReply(_ => 4096).Error);

@@ -49,7 +49,8 @@ public sealed class FuzzTests
     {
         byte[] data = random.Next(3) switch
         {
-            0 => NbdClient.InfoData(random.Next(2) == 0 ? "victim" : "x", [.. Enumerable.Range(0, random.Next(5)).Select(_ => (ushort)random.Next(6))]),
+            0 => NbdClient.InfoData(
+                random.Next(2) == 0 ? "victim" : "x", [.. Enumerable.Range(0, random.Next(5)).Select(_ => (ushort)random.Next(6))]),
             1 => new byte[random.Next(40)],
             _ => new byte[random.Next(30_000)],
         };

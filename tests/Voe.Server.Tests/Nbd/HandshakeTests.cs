@@ -204,7 +204,8 @@ public sealed class HandshakeTests
     [Fact]
     public void Handshake_has_a_time_limit()
     {
-        using var server = new TestServer(new NbdLimits { HandshakeTime = TimeSpan.FromMilliseconds(50) }, ("disk0", new MemoryDevice(Size)));
+        var limits = new NbdLimits { HandshakeTime = TimeSpan.FromMilliseconds(50) };
+        using var server = new TestServer(limits, ("disk0", new MemoryDevice(Size)));
         using NbdClient silent = new(server.Unix);
         silent.Receive(18);
         using NbdClient chatty = server.Greeted();

@@ -35,7 +35,8 @@ public sealed class ListenerTests : IDisposable
     public void Socket_of_a_living_server_is_left_alone()
     {
         using NbdServer first = Listen("unix:" + SocketPath);
-        Assert.Contains("in use by another server", Assert.Throws<ListenException>(() => Listen("unix:" + SocketPath)).Message, StringComparison.Ordinal);
+        ListenException error = Assert.Throws<ListenException>(() => Listen("unix:" + SocketPath));
+        Assert.Contains("in use by another server", error.Message, StringComparison.Ordinal);
         using NbdClient client = NbdClient.Connect(new UnixDomainSocketEndPoint(SocketPath), "");
         Assert.Equal(512, client.Size);
     }
@@ -77,7 +78,9 @@ public sealed class ListenerTests : IDisposable
     }
 
     private static NbdEndPoint Parse(string text) =>
-        NbdEndPoint.TryParse(text, out NbdEndPoint? endPoint, out string error) ? endPoint : throw new ArgumentException(error, nameof(text));
+        NbdEndPoint.TryParse(text, out NbdEndPoint? endPoint, out string error)
+            ? endPoint
+            : throw new ArgumentException(error, nameof(text));
 
     /// <summary>The file of a socket that nobody listens on: what a killed server leaves. The framework would remove its own.</summary>
     private void LeaveDeadSocket()

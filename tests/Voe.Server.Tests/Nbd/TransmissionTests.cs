@@ -14,7 +14,8 @@ public sealed class TransmissionTests
 
     private readonly MemoryDevice _device = new(64 * MiB);
 
-    public static TheoryData<int> PayloadLengths => [0, 1, 511, 4096, 65_536, MiB - 28, MiB, MiB + 1, MiB + (64 << 10), (3 * MiB) + 7, 32 * MiB];
+    public static TheoryData<int> PayloadLengths =>
+        [0, 1, 511, 4096, 65_536, MiB - 28, MiB, MiB + 1, MiB + (64 << 10) - 28, MiB + (64 << 10) - 27, (3 * MiB) + 7, 32 * MiB];
 
     private static byte[] Pattern(int length, int seed)
     {
@@ -312,7 +313,12 @@ public sealed class TransmissionTests
     {
         using var server = new TestServer(("d", _device));
         using NbdClient client = server.Connect();
-        client.Send([.. NbdClient.Request(NbdClient.Write, 0, 1, 1, NbdClient.Fua, [9]), .. NbdClient.Request(NbdClient.Flush, 0, 0, 2), .. NbdClient.Request(NbdClient.Disconnect, 0, 0, 3)]);
+        client.Send(
+        [
+            .. NbdClient.Request(NbdClient.Write, 0, 1, 1, NbdClient.Fua, [9]),
+            .. NbdClient.Request(NbdClient.Flush, 0, 0, 2),
+            .. NbdClient.Request(NbdClient.Disconnect, 0, 0, 3),
+        ]);
         Assert.Equal([1ul, 2ul], new[] { client.ReceiveReply().Cookie, client.ReceiveReply().Cookie }.Order());
         Assert.True(client.IsClosedByServer());
         Assert.Equal(9, _device.Bytes[0]);
