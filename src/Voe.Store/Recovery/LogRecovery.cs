@@ -122,7 +122,9 @@ internal sealed class LogRecovery
     {
         using PackSet.Lease lease = _packs.Acquire(id);
 
-        // After a failed sync the kernel counts pages as clean that it could not write, and shows them. The medium decides.
+        // A sync may have failed, in this process or one before: the kernel then shows pages that the medium never got, and
+        // would call them synced. What counts is what the medium has. (Dirty pages stay; if the sync at the end of recovery
+        // fails, opening fails, and somebody is told before the next one goes on without them.)
         lease.File.DropCache();
         byte[] bytes = new byte[PackHeader.Size];
         int read = lease.File.Read(bytes, 0);
@@ -206,7 +208,6 @@ internal sealed class LogRecovery
     private string? ReplayUnsealed(uint id, long start, PackHeader header)
     {
         IStorageFile file = _packs.OpenForWriting(id);
-        DropUnwritten(file);
         if (start > file.Length)
         {
             throw Damaged(id, start, $"the index covers the pack up to offset {start}, but the file has {file.Length} bytes");
@@ -223,22 +224,6 @@ internal sealed class LogRecovery
         pack.LastLsn = _position.LastLsn;
         pack.ReservedEnd = pack.End;
         return NextPackGoesOn(id) ? null : reader.StopReason;
-    }
-
-    // An earlier sync may have failed, in this process or one before: the kernel then shows pages that the medium never
-    // got, and would call them synced. What counts is what the medium has.
-    private static void DropUnwritten(IStorageFile file)
-    {
-        try
-        {
-            file.SyncData();
-        }
-        catch (StoreIOException)
-        {
-            // The pages are lost; what is read below shows which. The sync at the end of recovery must succeed.
-        }
-
-        file.DropCache();
     }
 
     private bool NextPackGoesOn(uint id) =>
