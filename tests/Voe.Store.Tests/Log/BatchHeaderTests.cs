@@ -49,7 +49,8 @@ public sealed class BatchHeaderTests
     public void Each_truncation_is_refused() => Codecs.RefusesEachTruncation(Bytes, Reads);
 
     [Fact]
-    public void Reserved_bytes_that_are_not_zero_are_refused() => Codecs.RefusesReservedBytes(Bytes, ChecksumOffset, Reads, (6, 2), (52, 8));
+    public void Reserved_bytes_that_are_not_zero_are_refused() =>
+        Codecs.RefusesReservedBytes(Bytes, ChecksumOffset, Reads, (6, 2), (52, 8));
 
     [Fact]
     public void A_newer_version_is_refused_with_advice() => Codecs.RefusesNewerVersion(Bytes, 4, ChecksumOffset, Reads);
