@@ -111,7 +111,8 @@ internal sealed class StoreCommands(VoeStore store, TextWriter output, TextWrite
         if (size < before && !isConfirmed)
         {
             return Refuse(
-                $"{name} has {ByteSize.Format(before)}; what lies beyond {ByteSize.Format(size)} would be lost: say --yes if that is right");
+                $"{name} has {ByteSize.Format(before)}; what lies beyond {ByteSize.Format(size)} would be lost: "
+                + "say --yes if that is right");
         }
 
         volume.Resize(size);

@@ -152,7 +152,8 @@ public sealed class VoeTests : IDisposable
         Assert.Equal(0, Invoke("volume", "--help"));
         help = _output.ToString();
         Assert.All(
-            new[] { "list", "show", "create", "resize", "rename", "delete" }, text => Assert.Contains(text, help, StringComparison.Ordinal));
+            new[] { "list", "show", "create", "resize", "rename", "delete" },
+            text => Assert.Contains(text, help, StringComparison.Ordinal));
     }
 
     private static string[] Words(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
