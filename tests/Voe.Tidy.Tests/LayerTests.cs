@@ -51,7 +51,7 @@ public sealed class LayerTests
         Violations.AssertNone(from path in SourceTree.Files("*.csproj")
                               where !path.StartsWith("src/Voe.Server/", StringComparison.Ordinal)
                               where !path.StartsWith("tests/", StringComparison.Ordinal)
-                              where SourceTree.Read(path).Contains("Voe.Server", StringComparison.Ordinal)
+                              where SourceTree.Read(path).Contains("/Voe.Server.csproj", StringComparison.Ordinal)
                               select $"{path}: refers to Voe.Server");
 
     [Theory]
