@@ -7,7 +7,8 @@ namespace Voe.Store;
 /// <param name="ReferencedBytes">Stored bytes of all chunks that volumes hold, each counted as often as one holds it.</param>
 /// <param name="MappedBytes">Bytes of all volumes that are not holes: what they would take without deduplication and compression.</param>
 /// <param name="VolumeBytes">Size of all volumes.</param>
-public readonly record struct StoreUsage(int PackCount, long PackBytes, long StoredBytes, long ReferencedBytes, long MappedBytes, long VolumeBytes)
+public readonly record struct StoreUsage(
+    int PackCount, long PackBytes, long StoredBytes, long ReferencedBytes, long MappedBytes, long VolumeBytes)
 {
     /// <summary>How many times smaller compression makes what volumes hold; 0 when they hold nothing.</summary>
     public double CompressionRatio => Ratio(MappedBytes, ReferencedBytes);

@@ -91,7 +91,8 @@ public sealed class VoeStore : IVolumeHost, IDisposable
         options.Validate();
         if (!options.CreateIfMissing && !directory.FileExists(Superblock.FileName))
         {
-            throw new StoreFormatException($"{directory.Path} holds no store: there is no file \"{Superblock.FileName}\""); // and gets no lock
+            // Before the lock, whose file has no business in a directory of something else.
+            throw new StoreFormatException($"{directory.Path} holds no store: there is no file \"{Superblock.FileName}\"");
         }
 
         string holder = string.Create(

@@ -77,7 +77,14 @@ internal sealed class CommandLine(TextWriter output, TextWriter error)
         {
             Command("list", "All volumes.", (commands, result) => commands.List(result.GetValue(_json)), _json),
             Command("show", "One volume.", (commands, result) => commands.Show(Name(result), result.GetValue(_json)), _name, _json),
-            Command("create", "Make a volume. voe-server serves it from its next start on.", Create, _name, _size, _chunkSize, _compression),
+            Command(
+                "create",
+                "Make a volume. voe-server serves it from its next start on.",
+                Create,
+                _name,
+                _size,
+                _chunkSize,
+                _compression),
             Command(
                 "resize",
                 "Change a volume's size. What it gains reads as zeroes.",

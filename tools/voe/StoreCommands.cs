@@ -38,8 +38,10 @@ internal sealed class StoreCommands(VoeStore store, TextWriter output, TextWrite
         }
 
         output.WriteLine($"store    {store.Id}, {HashName}");
-        output.WriteLine($"packs    {usage.PackCount}, {ByteSize.Round(usage.PackBytes)} on disk, chunks take {ByteSize.Round(usage.StoredBytes)} of it");
-        output.WriteLine($"volumes  {volumes}, {ByteSize.Round(usage.VolumeBytes)}, of which {ByteSize.Round(usage.MappedBytes)} hold data");
+        (string packBytes, string stored) = (ByteSize.Round(usage.PackBytes), ByteSize.Round(usage.StoredBytes));
+        (string size, string mapped) = (ByteSize.Round(usage.VolumeBytes), ByteSize.Round(usage.MappedBytes));
+        output.WriteLine($"packs    {usage.PackCount}, {packBytes} on disk, chunks take {stored} of it");
+        output.WriteLine($"volumes  {volumes}, {size}, of which {mapped} hold data");
         output.WriteLine(usage.StoredBytes == 0 || usage.MappedBytes == 0
             ? "ratio    nothing is stored yet"
             : string.Create(
@@ -96,7 +98,8 @@ internal sealed class StoreCommands(VoeStore store, TextWriter output, TextWrite
     public int Create(string name, long size, int chunkSize, CompressionSetting? compression)
     {
         Volume volume = store.CreateVolume(name, size, chunkSize, compression);
-        output.WriteLine($"created {name}: {ByteSize.Format(size)} in chunks of {ByteSize.Format(chunkSize)}, compression {volume.Compression}");
+        output.WriteLine(
+            $"created {name}: {ByteSize.Format(size)} in chunks of {ByteSize.Format(chunkSize)}, compression {volume.Compression}");
         return ExitStatus.Done;
     }
 
@@ -107,7 +110,9 @@ internal sealed class StoreCommands(VoeStore store, TextWriter output, TextWrite
         long before = volume.Size;
         if (size < before && !isConfirmed)
         {
-            return Refuse($"{name} has {ByteSize.Format(before)}; what lies beyond {ByteSize.Format(size)} would be lost: say --yes if that is right");
+            return Refuse(
+                $"{name} has {ByteSize.Format(before)}; what lies beyond {ByteSize.Format(size)} would be lost: "
+                + "say --yes if that is right");
         }
 
         volume.Resize(size);

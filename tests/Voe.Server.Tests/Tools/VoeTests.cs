@@ -13,7 +13,8 @@ using ExitStatus = Voe.Admin.ExitStatus; // here, since the server's own is near
 /// <summary>The command line of voe, and what it does to a store.</summary>
 public sealed class VoeTests : IDisposable
 {
-    private static readonly StoreOptions Options = new() { ChunkCacheSize = 0, IndexMemory = 8 << 20, RocksDbMemory = 8 << 20, Holder = "voe-server" };
+    private static readonly StoreOptions Options =
+        new() { ChunkCacheSize = 0, IndexMemory = 8 << 20, RocksDbMemory = 8 << 20, Holder = "voe-server" };
 
     private readonly TemporaryDirectory _directory = new(inMemory: true);
     private readonly StringWriter _output = new();
@@ -87,8 +88,8 @@ public sealed class VoeTests : IDisposable
         JsonElement[] list = [.. JsonSerializer.Deserialize<JsonElement>(Does("volume", "list", "--json")).EnumerateArray()];
         Assert.Equal(["a", "b"], list.Select(static volume => volume.GetProperty("name").GetString()).ToArray().AsSpan());
         JsonElement shown = JsonSerializer.Deserialize<JsonElement>(Does("volume", "show", "b", "--json"));
-        Assert.Equal((1 << 20, 65_536, "none"), (
-            shown.GetProperty("size").GetInt32(), shown.GetProperty("mappedBytes").GetInt32(), shown.GetProperty("compression").GetString()));
+        Assert.Equal((1 << 20, 65_536), (shown.GetProperty("size").GetInt32(), shown.GetProperty("mappedBytes").GetInt32()));
+        Assert.Equal("none", shown.GetProperty("compression").GetString());
     }
 
     [Fact]
@@ -149,8 +150,10 @@ public sealed class VoeTests : IDisposable
         string help = _output.ToString();
         Assert.All(new[] { "--store", "status", "volume", "Exit status" }, text => Assert.Contains(text, help, StringComparison.Ordinal));
         Assert.Equal(0, Invoke("volume", "--help"));
+        help = _output.ToString();
         Assert.All(
-            new[] { "list", "show", "create", "resize", "rename", "delete" }, text => Assert.Contains(text, _output.ToString(), StringComparison.Ordinal));
+            new[] { "list", "show", "create", "resize", "rename", "delete" },
+            text => Assert.Contains(text, help, StringComparison.Ordinal));
     }
 
     private static string[] Words(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);

@@ -56,7 +56,8 @@ internal static class Codecs
     }
 
     /// <summary>Each reserved byte that is not zero is refused, however right the checksum is.</summary>
-    public static void RefusesReservedBytes(byte[] golden, int checksumOffset, Reader reader, params ReadOnlySpan<(int First, int Count)> reserved)
+    public static void RefusesReservedBytes(
+        byte[] golden, int checksumOffset, Reader reader, params ReadOnlySpan<(int First, int Count)> reserved)
     {
         foreach ((int first, int count) in reserved)
         {

@@ -25,7 +25,7 @@ public sealed partial class FormatPageTests
 
         byte[] pack = disk.Content("packs/0000000001.pack");
         (int start, byte[] example) = Example();
-        Assert.Equal(Dump(pack, start, example.Length), Dump(Enumerable.Repeat((byte)0, start).Concat(example).ToArray(), start, example.Length));
+        Assert.Equal(Dump(pack.AsSpan(start, example.Length), start), Dump(example, start));
         Assert.Equal(64 + 56 + 56, example.Length); // header, a Chunks record, an Extent record
         Assert.Contains($"at offset {start},", Page, StringComparison.Ordinal);
         Assert.Equal(start + example.Length + 4096, pack.Length);
@@ -38,12 +38,21 @@ public sealed partial class FormatPageTests
         Match[] lines = [.. (IEnumerable<Match>)ExampleLine().Matches(Page[Page.IndexOf("## An example", StringComparison.Ordinal)..])];
         Assert.NotEmpty(lines);
         return (int.Parse(lines[0].Groups["offset"].ValueSpan, CultureInfo.InvariantCulture),
-            [.. lines.SelectMany(static line => Convert.FromHexString(line.Groups["hex"].Value.Replace(" ", "", StringComparison.Ordinal)))]);
+            [.. lines.SelectMany(static line => Convert.FromHexString(line.Groups["hex"].ValueSpan))]);
     }
 
-    private static string Dump(byte[] bytes, int start, int length) => string.Join('\n', Enumerable.Range(0, (length + 31) / 32).Select(
-        line => $"{start + (32 * line)}  {Convert.ToHexStringLower(bytes.AsSpan(start + (32 * line), Math.Min(32, length - (32 * line))))}"));
+    private static string Dump(ReadOnlySpan<byte> bytes, int start)
+    {
+        var lines = new List<string>();
+        for (int at = 0; at < bytes.Length; at += 32)
+        {
+            lines.Add($"{start + at}  {Convert.ToHexStringLower(bytes[at..Math.Min(at + 32, bytes.Length)])}");
+        }
 
-    [GeneratedRegex(@"^(?<offset>\d{4})  (?<hex>[0-9a-f]+)$", RegexOptions.Multiline | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 5000)]
+        return string.Join('\n', lines);
+    }
+
+    [GeneratedRegex(
+        @"^(?<offset>\d{4})  (?<hex>[0-9a-f]+)$", RegexOptions.Multiline | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 5000)]
     private static partial Regex ExampleLine();
 }

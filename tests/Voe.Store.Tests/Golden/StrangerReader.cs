@@ -81,7 +81,8 @@ internal sealed class StrangerReader
 
     private void ReadLog()
     {
-        string[] names = [.. _files.Keys.Where(static name => name.StartsWith("packs/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        string[] names =
+            [.. _files.Keys.Where(static name => name.StartsWith("packs/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
         for (uint id = 1; id <= names.Length; id++)
         {
             Require(names[id - 1] == $"packs/{id:d10}.pack", "packs are numbered without gaps");
@@ -318,7 +319,8 @@ internal sealed class StrangerReader
         }
 
         Require(U32(trailer, 60) == Checksum.Of(trailer.AsSpan(0, 60)) && U32(trailer, 8) == 1 && U32(trailer, 56) == 0, "the trailer");
-        Require(U32(trailer, 12) == id && U64(trailer, 24) == _lastLsn && U32(trailer, 52) == _lastChecksum, "the trailer's pack and last batch");
+        Require(U32(trailer, 12) == id, "the trailer's pack");
+        Require(U64(trailer, 24) == _lastLsn && U32(trailer, 52) == _lastChecksum, "the trailer's last batch");
         Require(U64(trailer, 16) == _lastLsn + 1 - (ulong)batches.Count && U32(trailer, 44) == batches.Count, "the trailer's batches");
         Require(U32(trailer, 32) == end && end + U32(trailer, 36) + 64 == pack.Length, "the trailer's lengths");
         byte[] stored = pack[(int)end..^64];

@@ -83,7 +83,7 @@ internal sealed class LogRig : ILogObserver, IDisposable
         Assert.True(batch.WasAppended);
     }
 
-    /// <summary>Appends batches of 3 KiB until that many packs exist, with room for another in the newest; returns how many batches.</summary>
+    /// <summary>Appends batches of 3 KiB until that many packs exist; returns how many batches.</summary>
     public int AppendPacks(int count)
     {
         int batches = 0;

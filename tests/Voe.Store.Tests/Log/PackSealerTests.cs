@@ -90,7 +90,9 @@ public sealed class PackSealerTests
         var writer = new Thread(() => rig.AppendPacks(12));
         writer.Start();
         Assert.True(SpinWait.SpinUntil(
-            () => Volatile.Read(ref created) > 5 || (Volatile.Read(ref created) == 5 && writer.ThreadState.HasFlag(ThreadState.WaitSleepJoin)), Limit));
+            () => Volatile.Read(ref created) > 5
+                || (Volatile.Read(ref created) == 5 && writer.ThreadState.HasFlag(ThreadState.WaitSleepJoin)),
+            Limit));
         Assert.Equal(5, Volatile.Read(ref created));
         release.Set();
         Assert.True(writer.Join(Limit));

@@ -42,8 +42,8 @@ public sealed class RecordTableTests
         "060000004600000004030201000001000006050403020100e8030000000000000213060000000000" + Hash1 + "64c3af736b31");
 
     private static readonly byte[] VolumeDeletedBytes = Convert.FromHexString("07000000080000000403020100000000");
-    private static readonly byte[] SnapshotBytes =
-        Convert.FromHexString("08000000330000000403020103000000e803000000000000" + Hash1 + "6d6f6e");
+    private static readonly byte[] SnapshotBytes = Convert.FromHexString(
+        "08000000330000000403020103000000e803000000000000" + Hash1 + "6d6f6e");
     private static readonly byte[] SnapshotDeletedBytes = Convert.FromHexString("090000000b00000004030201030000006d6f6e");
 
     /// <summary>All records of this page, by kind.</summary>
@@ -91,7 +91,8 @@ public sealed class RecordTableTests
 
         Assert.True(reader.MoveNext());
         Assert.Equal(
-            (RecordKind.Zero, Volume, First, 0x2122232425262728ul), (reader.Kind, reader.Volume, reader.FirstChunk, reader.ZeroCount));
+            (RecordKind.Zero, Volume, First, 0x2122232425262728ul),
+            (reader.Kind, reader.Volume, reader.FirstChunk, reader.ZeroCount));
 
         Assert.True(reader.MoveNext());
         Assert.Equal((RecordKind.Root, Volume, First, Hash(Hash1)), (reader.Kind, reader.Volume, reader.CoveredLsn, reader.Root));

@@ -228,7 +228,8 @@ public sealed class StoreVerifierTests
             () => disk.Root.Lock(StoreLayout.LockFile, "another")).Message.Contains("a verification", StringComparison.Ordinal));
         Assert.True(wasLocked);
         using IDisposable held = disk.Root.Lock(StoreLayout.LockFile, "a server");
-        Assert.Contains("a server", Assert.Throws<StoreLockedException>(() => StoreVerifier.Run(disk.Root, null)).Message, StringComparison.Ordinal);
+        StoreLockedException refused = Assert.Throws<StoreLockedException>(() => StoreVerifier.Run(disk.Root, null));
+        Assert.Contains("a server", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -309,7 +310,8 @@ public sealed class StoreVerifierTests
 
     private long EndOf(uint pack) => Batches(pack) is [.., (long start, BatchHeader header)] ? start + header.TotalLength : PackHeader.Size;
 
-    private (long Start, BatchHeader Header) BatchWithPayload(uint pack) => Batches(pack).First(static batch => batch.Header.PayloadLength >= 8192);
+    private (long Start, BatchHeader Header) BatchWithPayload(uint pack) =>
+        Batches(pack).First(static batch => batch.Header.PayloadLength >= 8192);
 
     private long FindNextPayload(uint pack, long from)
     {
@@ -321,7 +323,8 @@ public sealed class StoreVerifierTests
 
     private VerifyResult Verify() => StoreVerifier.Run(GoldenStore.ToDisk(_files).Root, progress: null);
 
-    private static (uint, long)[] Places(VerifyResult result) => [.. result.Findings.Select(static finding => (finding.PackId, finding.Offset))];
+    private static (uint, long)[] Places(VerifyResult result) =>
+        [.. result.Findings.Select(static finding => (finding.PackId, finding.Offset))];
 
     private Finding One(Severity severity, uint pack)
     {
