@@ -35,6 +35,7 @@ internal sealed unsafe class ChunkReader
     public const int MaxChunks = 256;
 
     private const int MaxGroupBytes = 1 << 20; // of stored bytes, and of plain bytes
+    private const int LongRun = 128 << 10; // plain bytes that came with one read
     private const int MaxGap = 16 << 10; // bytes that are read and thrown away rather than split a read
 
     private readonly ChunkStore _store;
@@ -44,6 +45,7 @@ internal sealed unsafe class ChunkReader
     private readonly ulong[] _keys = new ulong[MaxChunks];
     private readonly nint[] _plain = new nint[MaxChunks];
     private readonly ChunkHash[] _hashes = new ChunkHash[MaxChunks];
+    private readonly bool[] _isInLongRun = new bool[MaxChunks];
 
     /// <summary>A reader of that store's chunks.</summary>
     public ChunkReader(ChunkStore store) => _store = store;
@@ -103,6 +105,7 @@ internal sealed unsafe class ChunkReader
                 return count + runCount;
             }
 
+            _isInLongRun.AsSpan(count, runCount).Fill((long)runCount * chunkSize >= LongRun);
             count += runCount;
             storedLength += runLength;
         }
@@ -115,7 +118,7 @@ internal sealed unsafe class ChunkReader
 
         for (int i = 0; i < count; i++)
         {
-            HandOn(reads[misses[i]], _plain[i], chunkSize);
+            HandOn(reads[misses[i]], _plain[i], chunkSize, isWorthCaching: !_isInLongRun[i]);
         }
 
         return count;
@@ -196,11 +199,16 @@ internal sealed unsafe class ChunkReader
         return true;
     }
 
-    private void HandOn(in ChunkRead wanted, nint plainAddress, int chunkSize)
+    // Long runs are not cached: to read them again costs little more than the copy into the cache, and a scan would push
+    // out what costs a read for each chunk.
+    private void HandOn(in ChunkRead wanted, nint plainAddress, int chunkSize, bool isWorthCaching)
     {
         var plain = new ReadOnlySpan<byte>((void*)plainAddress, chunkSize);
         plain.Slice(wanted.Offset, wanted.Length).CopyTo(new Span<byte>(wanted.Destination, wanted.Length));
-        _store.Cache.Add(wanted.Entry.Hash, plain);
+        if (isWorthCaching)
+        {
+            _store.Cache.Add(wanted.Entry.Hash, plain);
+        }
     }
 
     private byte* PlainSlot(int index, int chunkSize) => (byte*)Marshal.UnsafeAddrOfPinnedArrayElement(_plainBuffer, index * chunkSize);
@@ -308,7 +316,7 @@ internal sealed unsafe class ChunkReader
             }
         }
 
-        HandOn(wanted, plain, chunkSize);
+        HandOn(wanted, plain, chunkSize, isWorthCaching: true);
         return null;
     }
 }
