@@ -41,7 +41,7 @@ public sealed class CrashTests
             lab.Crash(at % 2 == 0 ? CrashKind.PowerLost : CrashKind.ProcessDied, at % 5 == 0 ? IndexFate.Lost : IndexFate.Kept);
             LiveOn(lab, steps: 3);
         }
-    });
+    }, 205, 208, 219);
 
     [Fact]
     public void Many_clients_at_once_find_after_a_crash_what_their_last_writes_allow() => Schedules.Run(150, seed =>

@@ -77,7 +77,7 @@ public sealed class FaultTests
             FailAndRecover(lab, new FaultPlan { Seed = seed, FailWriteAt = lab.Random.Next(1, 30), FailCount = lab.Random.Next(1, 3) });
             LiveOn(lab);
         });
-    });
+    }, 109, 125, 127);
 
     [Fact]
     public void A_failed_sync_is_reported_and_never_taken_back() => Schedules.Run(200, seed =>
@@ -96,7 +96,7 @@ public sealed class FaultTests
             lab.Open();
             LiveOn(lab);
         });
-    });
+    }, 103, 117, 147, 184, 192, 210);
 
     [Fact]
     public void Faults_and_crashes_together_lose_nothing_that_was_durable() => Schedules.Run(200, seed =>

@@ -51,7 +51,7 @@ public sealed class LogCrashTests
         lab.Live(5);
         lab.Crash(CrashKind.PowerLost);
         lab.Live(3);
-    });
+    }, 3, 4, 10, 27, 65, 74);
 
     [Fact]
     public void A_full_disk_refuses_batches_until_there_is_room_and_loses_none() => Schedules.Run(300, seed =>

@@ -12,7 +12,7 @@ public static class Schedules
 {
     private const int FailuresShown = 3;
     private const int StackLinesShown = 14;
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     /// <summary>Runs a schedule for each seed of the range, and for those that are kept because they once failed.</summary>
     public static void Run(int count, Action<int> schedule, params int[] keptSeeds)

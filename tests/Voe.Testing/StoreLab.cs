@@ -1,5 +1,6 @@
 using System.Globalization;
 using Voe.Store;
+using Voe.Store.Hashing;
 using Voe.Store.Verify;
 
 namespace Voe.Testing;
@@ -252,6 +253,8 @@ public sealed class StoreLab : IDisposable
         IndexMemory = 1L << (20 + Random.Next(4)),
         RocksDbMemory = 8L << 20,
         CheckpointInterval = Random.Next(2) == 0 ? 1L << 20 : 1L << 30,
+        HashAlgorithm = Random.Next(5) == 0 ? HashAlgorithm.Sha256 : HashAlgorithm.Blake3,
+        VerifyHashOnRead = Random.Next(4) > 0,
         Clock = new SteppingClock(),
         NewGuid = () => Id,
         IsSynchronous = Random.Next(3) > 0,
