@@ -123,6 +123,7 @@ internal sealed class StoreEngine
         try
         {
             Log.Flush();
+            Log.MarkEnd();
             Checkpoint();
             _checkpointer.Stop();
             Log.Close();

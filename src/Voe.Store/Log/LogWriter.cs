@@ -41,6 +41,7 @@ internal sealed class LogWriter : IDisposable
     private OpenPack? _current;
     private uint _lastPackId;
     private LogPosition _end;
+    private readonly ulong _openedLsn;
     private SyncRhythm _syncRhythm;
 
     /// <summary>A log that goes on at <paramref name="end"/>.</summary>
@@ -57,6 +58,7 @@ internal sealed class LogWriter : IDisposable
         _options = options;
         _observer = observer;
         _end = end;
+        _openedLsn = end.LastLsn;
         _lastPackId = lastPackId;
         _sync = new LogSync(packs, end.LastLsn);
         _sealer = new PackSealer(packs, _sync, options.IsSynchronous);
@@ -113,6 +115,30 @@ internal sealed class LogWriter : IDisposable
     {
         using var batch = new ActionBatch(action);
         Append(batch);
+    }
+
+    /// <summary>
+    /// Appends an empty batch, whose header says that everything before it is durable: so damage to the last batches of a
+    /// log that was closed in peace is not taken for a torn tail. For the caller who has flushed. Does nothing when nothing
+    /// was appended since the log was opened, or when the disk is full.
+    /// </summary>
+    public void MarkEnd()
+    {
+        if (_sync.AppliedLsn == _openedLsn)
+        {
+            return;
+        }
+
+        using var batch = new MarkBatch();
+        try
+        {
+            Append(batch);
+            Flush();
+        }
+        catch (StoreFullException)
+        {
+            // The log is as good without it.
+        }
     }
 
     /// <summary>Returns when everything that was applied when it was called is durable.</summary>
@@ -362,6 +388,17 @@ internal sealed class LogWriter : IDisposable
         var pack = new OpenPack(id, file, _end.LastLsn + 1, _end.LastChecksum) { End = PackHeader.Size };
         _sync.Begin(pack);
         return pack;
+    }
+
+    /// <summary>A batch without records.</summary>
+    private sealed class MarkBatch : BatchBody
+    {
+        public override int EntryCount => 0;
+
+        public override void Apply(in BatchPlace place)
+        {
+            // Nothing changes; what counts is what its header says was durable.
+        }
     }
 
     /// <summary>An action in the log's order; it writes nothing.</summary>

@@ -28,8 +28,8 @@ public sealed partial class FormatPageTests
         Assert.Equal(Dump(pack.AsSpan(start, example.Length), start), Dump(example, start));
         Assert.Equal(64 + 56 + 56, example.Length); // header, a Chunks record, an Extent record
         Assert.Contains($"at offset {start},", Page, StringComparison.Ordinal);
-        Assert.Equal(start + example.Length + 4096, pack.Length);
-        Assert.False(pack.AsSpan(start + example.Length).ContainsAnyExcept((byte)1));
+        Assert.Equal(start + example.Length + 4096 + 64, pack.Length); // behind it, the empty batch of the closing
+        Assert.False(pack.AsSpan(start + example.Length, 4096).ContainsAnyExcept((byte)1));
     }
 
     // The lines of the last block of code: offset in decimal, then 32 bytes in hexadecimal.

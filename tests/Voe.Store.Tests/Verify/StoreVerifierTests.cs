@@ -1,3 +1,4 @@
+using Voe.Store.Devices;
 using Voe.Store.IO;
 using Voe.Store.Log;
 using Voe.Store.Packs;
@@ -43,6 +44,28 @@ public sealed class StoreVerifierTests
         Finding note = One(Severity.Note, _last);
         Assert.Contains("torn tail", note.Message, StringComparison.Ordinal);
         Assert.Equal(EndOf(_last), note.Offset);
+    }
+
+    [Fact]
+    public void Damage_to_the_last_write_of_a_store_that_was_closed_in_peace_is_no_torn_tail()
+    {
+        using var index = new TemporaryDirectory(inMemory: true);
+        var disk = new SimulatedDisk();
+        using (VoeStore store = VoeStore.Open(disk.Root, index.Path, new StoreOptions()))
+        {
+            byte[] noise = new byte[4096];
+            new Random(1).NextBytes(noise);
+            store.CreateVolume("a", 4096).Write([new BlockWrite(0, noise)]);
+        }
+
+        _files.Clear();
+        _files[Name(First)] = disk.Content(Name(First));
+        (long start, BatchHeader mark) = Batches(First)[^1];
+        Assert.Equal((0, mark.Lsn - 1), (mark.RecordCount, mark.DurableLsn));
+        disk.FlipBit(Name(First), start - 100, 0);
+
+        Finding finding = Assert.Single(StoreVerifier.Run(disk.Root, progress: null).Findings);
+        Assert.Equal((Severity.Damage, First), (finding.Severity, finding.PackId));
     }
 
     [Fact]
