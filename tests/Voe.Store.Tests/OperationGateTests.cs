@@ -99,7 +99,8 @@ public sealed class OperationGateTests
             {
                 _error = exception;
             }
-        }) { IsBackground = true };
+        })
+        { IsBackground = true };
 
         public static Running Start(Action action)
         {
