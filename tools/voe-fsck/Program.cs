@@ -20,8 +20,8 @@ internal static class Program
         var verify = new Command("verify", "Read all packs and verify every checksum and every hash. Changes nothing.") { store, json };
         verify.SetAction(result => Verify(result.GetRequiredValue(store), result.GetValue(json)));
         var root = new RootCommand(
-            "Checks a VoE store that no server has open.\n\nExit status: 0 clean, 4 damage was found, 8 the check could "
-            + "not be done.") { verify };
+            "Checks a VoE store that no server has open.\n\nExit status: 0 clean, 4 damage or something to repair was found, "
+            + "8 the check could not be done.") { verify };
         ParseResult parsed = root.Parse(args);
         int status = parsed.Invoke();
         return parsed.Errors.Count > 0 ? OperationalError : status;
@@ -35,7 +35,7 @@ internal static class Program
             VerifyResult result = StoreVerifier.Run(path, meter.Report);
             meter.Clear();
             Print(path, result, json);
-            return result.IsSound ? Clean : Uncorrected;
+            return result.IsClean ? Clean : Uncorrected;
         }
         catch (StoreException e)
         {
@@ -54,6 +54,7 @@ internal static class Program
                 {
                     store = path,
                     sound = result.IsSound,
+                    clean = result.IsClean,
                     packs = result.Packs,
                     batches = result.Batches,
                     chunks = result.Chunks,
@@ -75,7 +76,7 @@ internal static class Program
         }
 
         Console.WriteLine(
-            $"{path}: {(result.IsSound ? "sound" : "DAMAGED")}: {result.Packs} packs, {result.Batches} batches, "
+            $"{path}: {(result.IsClean ? "sound" : result.IsSound ? "sound, but with something to repair" : "DAMAGED")}: {result.Packs} packs, {result.Batches} batches, "
             + $"{result.Chunks} chunks, {result.Bytes} bytes verified");
     }
 }

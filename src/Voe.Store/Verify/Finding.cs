@@ -6,7 +6,7 @@ public enum Severity
     /// <summary>Normal, but worth telling: a torn tail that the next start cuts off.</summary>
     Note,
 
-    /// <summary>Something that can be made anew from the rest: a footer.</summary>
+    /// <summary>Something that can be made anew from the rest: a footer, which a crash may have left half written.</summary>
     Repairable,
 
     /// <summary>Bytes are not what was written.</summary>
@@ -32,6 +32,9 @@ public sealed record Finding(Severity Severity, uint PackId, long Offset, string
 /// <param name="Bytes">Bytes read.</param>
 public sealed record VerifyResult(IReadOnlyList<Finding> Findings, int Packs, long Batches, long Chunks, long Bytes)
 {
-    /// <summary>Whether nothing is damaged.</summary>
-    public bool IsSound => Findings.All(static finding => finding.Severity == Severity.Note);
+    /// <summary>Whether everything that was stored is there as it was. Something may be left to repair.</summary>
+    public bool IsSound => Findings.All(static finding => finding.Severity != Severity.Damage);
+
+    /// <summary>Whether there is nothing to repair either.</summary>
+    public bool IsClean => Findings.All(static finding => finding.Severity == Severity.Note);
 }

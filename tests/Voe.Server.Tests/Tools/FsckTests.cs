@@ -30,7 +30,7 @@ public sealed class FsckTests : IDisposable
     {
         (int status, string output, _) = Fsck("verify", _directory.Path);
         Assert.Equal(0, status);
-        Assert.Contains("sound: 1 packs, 3 batches, 16 chunks", output, StringComparison.Ordinal);
+        Assert.Contains("sound: 1 packs, 4 batches, 16 chunks", output, StringComparison.Ordinal);
 
         string pack = Path.Combine(_directory.Path, "packs", "0000000001.pack");
         byte[] bytes = File.ReadAllBytes(pack);
