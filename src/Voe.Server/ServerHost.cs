@@ -40,7 +40,7 @@ internal sealed class ServerHost
         var exports = new ExportTable();
         try
         {
-            store = VoeStore.Open(_options.StorePath, _options.Store with { Progress = ReportProgress });
+            store = VoeStore.Open(_options.StorePath, _options.Store with { Holder = "voe-server", Progress = ReportProgress });
         }
         catch (StoreException failure)
         {

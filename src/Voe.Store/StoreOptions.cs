@@ -66,6 +66,6 @@ public sealed record StoreOptions
 
 /// <summary>A step of a slow operation on the store.</summary>
 /// <param name="Operation">What is going on, in words: "rebuilding the index from the packs".</param>
-/// <param name="Done">Packs done.</param>
-/// <param name="Total">Packs in all.</param>
+/// <param name="Done">Bytes done.</param>
+/// <param name="Total">Bytes in all.</param>
 public readonly record struct StoreProgress(string Operation, long Done, long Total);

@@ -75,8 +75,8 @@ internal static class Program
             Console.WriteLine(finding);
         }
 
+        string verdict = result.IsClean ? "sound" : result.IsSound ? "sound, but with something to repair" : "DAMAGED";
         Console.WriteLine(
-            $"{path}: {(result.IsClean ? "sound" : result.IsSound ? "sound, but with something to repair" : "DAMAGED")}: {result.Packs} packs, {result.Batches} batches, "
-            + $"{result.Chunks} chunks, {result.Bytes} bytes verified");
+            $"{path}: {verdict}: {result.Packs} packs, {result.Batches} batches, {result.Chunks} chunks, {result.Bytes} bytes verified");
     }
 }

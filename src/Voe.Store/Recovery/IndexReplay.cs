@@ -43,6 +43,6 @@ internal sealed class IndexReplay
         _index.WriteFrozen();
     }
 
-    /// <summary>Reports packs done.</summary>
+    /// <summary>Reports bytes of packs done.</summary>
     public void ReportProgress(long done, long total) => _progress?.Invoke(new StoreProgress(_operation, done, total));
 }

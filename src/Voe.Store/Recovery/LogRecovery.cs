@@ -36,6 +36,7 @@ internal sealed class LogRecovery
     private readonly Action<long, long> _progress;
     private readonly List<OpenPack> _unsealed = [];
     private readonly Dictionary<uint, (PackHeader Header, PackFooter? Footer, string Reason)> _known = [];
+    private readonly Dictionary<uint, long> _lengths = []; // of the packs' files
     private LogPosition _position;
     private ulong _durableLsn;
     private long _replayedBatches;
@@ -61,7 +62,7 @@ internal sealed class LogRecovery
     /// <param name="options">The store's.</param>
     /// <param name="start">What the index covers already.</param>
     /// <param name="apply">Called with each batch's header, its reader (for the table), and the position before it.</param>
-    /// <param name="progress">Called with packs done and packs in all.</param>
+    /// <param name="progress">Called with bytes of packs done and bytes in all.</param>
     /// <exception cref="StoreDamagedException">Something that was durable is not there whole.</exception>
     public static RecoveredLog Run(
         PackSet packs,
@@ -82,12 +83,14 @@ internal sealed class LogRecovery
         }
 
         int next = 0;
+        long doneBytes = 0;
         string? stop = null;
         while (stop is null && next < ids.Count)
         {
             stop = ReplayPack(ids[next]);
+            doneBytes += _lengths[ids[next]];
             next++;
-            _progress(next, ids.Count);
+            _progress(doneBytes, _lengths.Values.Sum());
         }
 
         (long cutBytes, int cutPacks) = (0, 0);
@@ -126,6 +129,7 @@ internal sealed class LogRecovery
         // would call them synced. What counts is what the medium has. (Dirty pages stay; if the sync at the end of recovery
         // fails, opening fails, and somebody is told before the next one goes on without them.)
         lease.File.DropCache();
+        _lengths[id] = lease.File.Length;
         byte[] bytes = new byte[PackHeader.Size];
         int read = lease.File.Read(bytes, 0);
         if (!PackHeader.TryRead(bytes.AsSpan(0, read), out PackHeader header, out string reason))
