@@ -40,7 +40,8 @@ READ_256K = ('--rw=read', '--bs=256k', '--iodepth=16')
 RANDOM_WRITE = ('--rw=randwrite', '--bs=4k', '--norandommap', '--randrepeat=0')
 RANDOM_READ = ('--rw=randread', '--bs=4k', '--norandommap', '--randrepeat=0')
 CASES = (
-    Case('write-new', '256k sequential write, new, incompressible', 'MB/s', 2048, WRITE_256K),
+    Case('write-new', '256k sequential write, new, incompressible', 'MB/s', 2048,
+         WRITE_256K + ('--refill_buffers',)),
     Case('write-half', '256k sequential write, new, compressible 2:1', 'MB/s', 1024,
          WRITE_256K + ('--refill_buffers', '--buffer_compress_percentage=50', '--buffer_compress_chunk=4k')),
     Case('write-dup', '256k sequential write, duplicates', 'MB/s', 2048, WRITE_256K + ('--scramble_buffers=0',)),
