@@ -34,8 +34,10 @@ internal sealed unsafe class ChunkReader
     /// <summary>The most chunks that one <see cref="Read"/> takes.</summary>
     public const int MaxChunks = 256;
 
+    /// <summary>Plain bytes from which on what came with one read is not cached; see <see cref="HandOn"/>.</summary>
+    public const int LongRun = 128 << 10;
+
     private const int MaxGroupBytes = 1 << 20; // of stored bytes, and of plain bytes
-    private const int LongRun = 128 << 10; // plain bytes that came with one read
     private const int MaxGap = 16 << 10; // bytes that are read and thrown away rather than split a read
 
     private readonly ChunkStore _store;

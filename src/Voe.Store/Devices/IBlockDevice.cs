@@ -68,6 +68,21 @@ public interface IBlockDevice
     void WriteZeroes(long offset, long length, bool mayTrim);
 
     /// <summary>
+    /// Whether <see cref="WriteZeroes"/> with that <paramref name="mayTrim"/> costs much less than writing as many zeroes as
+    /// data would. A device that cannot tell says no; one that learns better while it runs may change its answer.
+    /// </summary>
+    bool ZeroesFast(bool mayTrim) => false;
+
+    /// <summary>
+    /// The range will be read soon: brings it into the device's own cache, if there is one, as far as it has room. Changes
+    /// nothing that a reader can see but the speed. Callers that may be cancelled ask for a few MiB at a time.
+    /// </summary>
+    void Prefetch(long offset, long length)
+    {
+        // A device without a cache of its own has nothing to do.
+    }
+
+    /// <summary>
     /// Describes the start of the range: fills <paramref name="extents"/> with consecutive extents from
     /// <paramref name="offset"/> on, neighbours of one kind merged, none beyond the range, and returns how many. At
     /// least one for a range that is not empty; fewer than the whole range when the span is full or the search long.

@@ -13,6 +13,7 @@ public sealed unsafe class Volume : IBlockDevice
 {
     private const int MaxPins = 256;
     private const int MaxExtentSearch = 1 << 16; // chunks that one call of GetExtents looks at
+    private const int PrefetchPiece = ChunkReader.LongRun / 2; // longer runs would not be cached
     private static readonly byte[] Zeroes = GC.AllocateArray<byte>(VolumeLimits.MaxChunkSize, pinned: true);
 
     private readonly IVolumeHost _store;
@@ -104,6 +105,27 @@ public sealed unsafe class Volume : IBlockDevice
 
     /// <inheritdoc/>
     public void WriteZeroes(long offset, long length, bool mayTrim) => Zero(offset, length);
+
+    /// <inheritdoc/>
+    public bool ZeroesFast(bool mayTrim) => true;
+
+    /// <inheritdoc/>
+    public void Prefetch(long offset, long length)
+    {
+        byte[] scratch = ArrayPool<byte>.Shared.Rent(PrefetchPiece);
+        try
+        {
+            for (long end = offset + length; offset < end; offset += PrefetchPiece)
+            {
+                // An operation each: nothing that changes the store waits for the whole range.
+                Read([new BlockRead(offset, scratch.AsMemory(0, (int)Math.Min(PrefetchPiece, end - offset)))]);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(scratch);
+        }
+    }
 
     /// <inheritdoc/>
     public int GetExtents(long offset, long length, Span<DeviceExtent> extents)

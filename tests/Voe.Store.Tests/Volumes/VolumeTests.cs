@@ -239,6 +239,25 @@ public sealed class VolumeTests : IDisposable
     }
 
     [Fact]
+    public void What_was_prefetched_is_read_without_the_disk_also_where_a_plain_read_of_its_length_is_not_cached()
+    {
+        _lab.CloseQuietly();
+        _lab.Options = _lab.Options with { ChunkCacheSize = 4 << 20 };
+        Volume volume = _lab.Reopen().CreateVolume("a", 1 << 20);
+        byte[] bytes = Noise(1 << 20, 1);
+        Write(volume, 0, bytes);
+        Assert.Equal(bytes, Read(volume, 0, bytes.Length));
+
+        long before = _lab.Disk.BytesRead;
+        volume.Prefetch(100, bytes.Length - 100);
+        Assert.InRange(_lab.Disk.BytesRead - before, bytes.Length, 2 * bytes.Length);
+        before = _lab.Disk.BytesRead;
+        Assert.Equal(bytes, Read(volume, 0, bytes.Length));
+        Assert.Equal(before, _lab.Disk.BytesRead);
+        Assert.Throws<RequestOutOfRangeException>(() => volume.Prefetch(1 << 20, 1));
+    }
+
+    [Fact]
     public void A_volume_of_many_tebibytes_costs_nothing_until_it_is_written()
     {
         const long Size = 1L << 44;
