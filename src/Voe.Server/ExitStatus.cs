@@ -6,7 +6,7 @@ internal static class ExitStatus
     /// <summary>Stopped as it was asked to.</summary>
     public const int Success = 0;
 
-    /// <summary>An error that should not be: a bug.</summary>
+    /// <summary>An error that nobody expected: most likely a bug. The log has where.</summary>
     public const int Bug = 1;
 
     /// <summary>The command line makes no sense.</summary>

@@ -100,17 +100,27 @@ public sealed partial class ServerProcess : IDisposable
     /// </param>
     /// <exception cref="InvalidOperationException">The server ended before it was ready; the message has its log.</exception>
     /// <exception cref="TimeoutException">It was not ready in time, and was killed; the message has its log.</exception>
-    public static ServerProcess Start(string storeDirectory, params string[] arguments)
+    public static ServerProcess Start(string storeDirectory, params string[] arguments) =>
+        Start([], ["--store", storeDirectory, .. arguments]);
+
+    /// <summary>Starts voe-server with all of its arguments and more environment, and waits until it is ready; else as the other.</summary>
+    public static ServerProcess Start(IReadOnlyCollection<(string Name, string Value)> environment, params string[] arguments)
     {
+        ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(arguments);
         IReadOnlyList<string> command = Command;
-        var start = new ProcessStartInfo(command[0], [.. command.Skip(1), "--store", storeDirectory, .. arguments])
+        var start = new ProcessStartInfo(command[0], [.. command.Skip(1), .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         var server = new ServerProcess(start);
         try
         {

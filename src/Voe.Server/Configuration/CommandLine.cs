@@ -94,6 +94,13 @@ internal sealed class CommandLine
         DefaultValueFactory = _ => "info",
     };
 
+    private readonly Option<string> _logFormat = new("--log-format")
+    {
+        Description = "How it is logged: text, or json for one JSON object a line.",
+        HelpName = "FORMAT",
+        DefaultValueFactory = _ => "text",
+    };
+
     private readonly RootCommand _root;
 
     /// <summary>The command line; use it once.</summary>
@@ -101,6 +108,7 @@ internal sealed class CommandLine
     {
         _hash.AcceptOnlyFromAmong("blake3", "sha256");
         _logLevel.AcceptOnlyFromAmong("trace", "debug", "info", "warning", "error", "critical");
+        _logFormat.AcceptOnlyFromAmong("text", "json");
         _root = new RootCommand("""
             Serves the volumes of a VoE store over NBD.
 
@@ -113,7 +121,7 @@ internal sealed class CommandLine
             """)
         {
             _store, _nbd, _volume, _chunkCache, _indexMemory, _rocksDbMemory, _packSize, _checkpointInterval, _hash, _noVerifyHash,
-            _nbdMemory, _maxConnections, _logLevel,
+            _nbdMemory, _maxConnections, _logLevel, _logFormat,
         };
     }
 
@@ -224,6 +232,7 @@ internal sealed class CommandLine
                 "critical" => LogLevel.Critical,
                 _ => LogLevel.Information,
             },
+            LogFormat = result.GetValue(_logFormat) is "json" ? LogFormat.Json : LogFormat.Text,
         };
     }
 

@@ -24,4 +24,17 @@ internal sealed record ServerOptions
 
     /// <summary>What is logged.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>How it is written.</summary>
+    public LogFormat LogFormat { get; init; }
+}
+
+/// <summary>How logs are written.</summary>
+internal enum LogFormat
+{
+    /// <summary>Lines for people.</summary>
+    Text,
+
+    /// <summary>A JSON object a line, for programs.</summary>
+    Json,
 }

@@ -1,0 +1,77 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Voe.Server.Configuration;
+using Voe.Server.Exports;
+using Voe.Server.Nbd;
+
+namespace Voe.Server.Hosting;
+
+/// <summary>NBD: listens when it starts; lets requests in flight finish when it stops.</summary>
+internal sealed class NbdService : IHostedService, IFrontDoor, IDisposable
+{
+    // Together less than the 10 seconds that a stop may take: the rest is for the store.
+    private static readonly TimeSpan ClientPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan ClientLimit = TimeSpan.FromSeconds(4);
+
+    private readonly ServerOptions _options;
+    private readonly ExportTable _exports;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private NbdServer? _server;
+
+    /// <summary>A listener that does not listen yet.</summary>
+    public NbdService(ServerOptions options, ExportTable exports, TimeProvider time, ILogger logger)
+    {
+        _options = options;
+        _exports = exports;
+        _time = time;
+        _logger = logger;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Addresses { get; private set; } = [];
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        try
+        {
+            _server = new NbdServer(_options.NbdEndPoints, _exports, _options.Nbd, _logger, _time);
+        }
+        catch (ListenException failure)
+        {
+            throw new StartException(ExitStatus.Listen, failure.Message, failure);
+        }
+
+        foreach (NbdEndPoint endPoint in _server.EndPoints.Where(endPoint => endPoint.IsBeyondLoopback))
+        {
+            _logger.LogWarning(
+                "{EndPoint} can be reached from other machines: whoever does reads and writes all volumes, NBD asks for no password",
+                endPoint);
+        }
+
+        _server.Start();
+        string count = _exports.Count == 1 ? "1 volume" : $"{_exports.Count} volumes";
+        Addresses = [.. _server.EndPoints.Select(endPoint => $"{endPoint} ({count})")];
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_server is not null)
+        {
+            _logger.LogInformation("stopping: {Count} connections are asked to end", _server.ConnectionCount);
+            if (!_server.Stop(ClientPatience, ClientLimit))
+            {
+                _logger.LogWarning("{Count} connections still wait for the store and are left behind", _server.ConnectionCount);
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _server?.Dispose();
+}
