@@ -2,9 +2,10 @@
 # run.sh [VOE-SERVER-OPTION]...: build VoE where out/bin is older than the sources, and
 # run voe-server with the store var/voe and, in it, a volume "disk0" of 10 GiB.
 #
-# All options go to voe-server; --store and --volume take the place of those two:
+# All options go to voe-server; --store and --volume take the place of those two, and a configuration file of both:
 #   scripts/run.sh --nbd unix:/run/voe.sock
 #   scripts/run.sh --store /srv/voe --volume mail=100GiB,compression=zstd
+#   scripts/run.sh --config voe.toml
 set -euo pipefail
 caller=$PWD
 cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
@@ -31,6 +32,11 @@ for ((i = 1; i <= $#; i++)); do
     --nbd) listener=${!next-} ;;
     --nbd=*) listener=${!i#*=} ;;
     -h | -\? | --help | --version) exec "$server" "$@" ;;
+    --config | --config=* | --check-config)
+      # The file says what is served and where; voe-server itself tells the addresses.
+      cd "$caller"
+      exec "$server" "$@"
+      ;;
   esac
 done
 options=()

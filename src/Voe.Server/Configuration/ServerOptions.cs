@@ -8,13 +8,29 @@ namespace Voe.Server.Configuration;
 internal sealed record ServerOptions
 {
     /// <summary>The store's directory.</summary>
-    public required string StorePath { get; init; }
+    public string StorePath { get; init; } = "";
 
     /// <summary>Where to listen for NBD.</summary>
     public IReadOnlyList<NbdEndPoint> NbdEndPoints { get; init; } = [NbdEndPoint.Default];
 
-    /// <summary>Volumes that are created when they do not exist.</summary>
+    /// <summary>Volumes that are created when they do not exist; each name once.</summary>
     public IReadOnlyList<VolumeSpec> Volumes { get; init; } = [];
+
+    /// <summary>Exports with a backend of their choice; each name once.</summary>
+    public IReadOnlyList<TargetSpec> Targets { get; init; } = [];
+
+    /// <summary>Whether the volumes that no target names are exported under their own names.</summary>
+    public bool ExportsVolumes { get; init; } = true;
+
+    /// <summary>Whether nobody may write to any export.</summary>
+    public bool IsReadOnly { get; init; }
+
+    /// <summary>
+    /// Whether a volume is exported under its own name. One that a target names is exported by its targets alone, so that a
+    /// target that is read-only really is the only way to it.
+    /// </summary>
+    public bool ExportsVolume(string name) => ExportsVolumes
+        && !Targets.Any(target => target.Backend == TargetBackend.Cas && string.Equals(target.VolumeName, name, StringComparison.Ordinal));
 
     /// <summary>How to open the store.</summary>
     public StoreOptions Store { get; init; } = new();

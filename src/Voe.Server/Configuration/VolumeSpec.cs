@@ -1,11 +1,11 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Numerics;
+using Voe.Server.Configuration.Sections;
 using Voe.Store;
 using Voe.Store.Chunks;
 
 namespace Voe.Server.Configuration;
 
-/// <summary>A volume that is to exist: <c>NAME=SIZE[,compression=none|lz4|zstd[:LEVEL]][,chunk-size=SIZE]</c>.</summary>
+/// <summary>A volume that is to exist; on the command line <c>NAME=SIZE[,OPTION=VALUE]...</c> with the keys of [[volume]].</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Size">Its size in bytes, a multiple of 512.</param>
 /// <param name="Compression">How its chunks are compressed, or null for the default of new volumes.</param>
@@ -13,64 +13,51 @@ namespace Voe.Server.Configuration;
 internal sealed record VolumeSpec(string Name, long Size, CompressionSetting? Compression, int? ChunkSize)
 {
     /// <summary>The chunk size of a new volume that asks for none.</summary>
-    public const int DefaultChunkSize = 4096;
+    public const int DefaultChunkSize = VolumeLimits.MinChunkSize;
 
-    private const int MinChunkSize = 4 << 10;
-    private const int MaxChunkSize = 64 << 10;
-    private const int SectorSize = 512;
-    private const string CompressionKey = "compression=";
-    private const string ChunkSizeKey = "chunk-size=";
+    /// <summary>A volume of which nothing is said yet.</summary>
+    public static VolumeSpec Empty { get; } = new("", 0, null, null);
+
+    private static IEnumerable<ConfigKey<VolumeSpec>> Options => VolumeSection.Section.Keys.Where(key => !key.IsRequired);
 
     /// <summary>Parses the text form; if that fails, <paramref name="error"/> says what would be right.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out VolumeSpec? spec, out string error)
     {
         spec = null;
+        string problem = "";
         string[] parts = text.Split(',');
-        int equals = parts[0].IndexOf('=', StringComparison.Ordinal);
-        if (equals <= 0)
+        (string volume, string size) = Split(parts[0]);
+        if (volume.Length == 0 || volume == parts[0])
         {
-            error = $"\"{text}\" is no volume: write NAME=SIZE[,compression=none|lz4|zstd[:LEVEL]][,chunk-size=SIZE]";
+            string form = string.Concat(Options.Select(key => $"[,{key.Name}={key.Placeholder}]"));
+            error = $"\"{text}\" is no volume: write NAME=SIZE{form}";
             return false;
         }
 
-        if (!ByteSize.TryParse(parts[0].AsSpan(equals + 1), out long size) || size <= 0 || size % SectorSize != 0)
+        VolumeSpec read = Apply(Apply(Empty, "name", volume), "size", size);
+        foreach ((string name, string value) in parts.Skip(1).Select(Split).TakeWhile(_ => problem.Length == 0))
         {
-            error = $"\"{text}\": \"{parts[0][(equals + 1)..]}\" is no size of a volume: {ByteSize.Expected}, a multiple of 512, above 0";
-            return false;
-        }
-
-        CompressionSetting? compression = null;
-        int? chunkSize = null;
-        foreach (string part in parts.AsSpan(1))
-        {
-            if (part.StartsWith(CompressionKey, StringComparison.Ordinal))
+            if (Options.Any(key => key.Name == name))
             {
-                if (!CompressionSetting.TryParse(part[CompressionKey.Length..], out CompressionSetting setting))
-                {
-                    error = $"\"{text}\": \"{part}\" is no compression: write none, lz4, zstd, "
-                        + $"or zstd:LEVEL with 1 to {CompressionSetting.MaxZstdLevel}";
-                    return false;
-                }
-
-                compression = setting;
-            }
-            else if (part.StartsWith(ChunkSizeKey, StringComparison.Ordinal)
-                && ByteSize.TryParse(part.AsSpan(ChunkSizeKey.Length), out long chunk)
-                && chunk is >= MinChunkSize and <= MaxChunkSize && BitOperations.IsPow2(chunk))
-            {
-                chunkSize = (int)chunk;
+                read = Apply(read, name, value);
             }
             else
             {
-                error = part.StartsWith(ChunkSizeKey, StringComparison.Ordinal)
-                    ? $"\"{text}\": \"{part}\" is no chunk size: write 4KiB, 8KiB, 16KiB, 32KiB or 64KiB"
-                    : $"\"{text}\": \"{part}\" is not known: after NAME=SIZE come compression= and chunk-size=";
-                return false;
+                problem = $"\"{name}\" is not known: after NAME=SIZE come {string.Join(", ", Options.Select(key => $"{key.Name}="))}";
             }
         }
 
-        error = "";
-        spec = new VolumeSpec(parts[0][..equals], size, compression, chunkSize);
-        return true;
+        error = problem.Length > 0 ? $"\"{text}\": {problem}" : "";
+        spec = problem.Length > 0 ? null : read;
+        return spec is not null;
+
+        VolumeSpec Apply(VolumeSpec target, string key, string value) =>
+            VolumeSection.Section.Find(key)!.Apply(target, ConfigValue.Word(value), (_, mistake) => problem = $"{key}: {mistake}");
+    }
+
+    private static (string Name, string Value) Split(string part)
+    {
+        int equals = part.IndexOf('=', StringComparison.Ordinal);
+        return equals < 0 ? (part, "") : (part[..equals], part[(equals + 1)..]);
     }
 }

@@ -25,13 +25,13 @@ internal sealed class ExportTable
     public bool TryRemove(string name) =>
         ImmutableInterlocked.Update(ref _exports, static (exports, removed) => exports.Remove(removed), name);
 
-    /// <summary>Finds an export. The empty name means the default export, which is the only one if there is exactly one.</summary>
+    /// <summary>Finds an export. The empty name means the default export: the one that was marked so, else the only one.</summary>
     public bool TryFind(string name, [NotNullWhen(true)] out Export? export)
     {
         ImmutableSortedDictionary<string, Export> exports = Volatile.Read(ref _exports);
         if (name.Length == 0)
         {
-            export = exports.Count == 1 ? exports.First().Value : null;
+            export = exports.Values.FirstOrDefault(candidate => candidate.IsDefault || exports.Count == 1);
             return export is not null;
         }
 

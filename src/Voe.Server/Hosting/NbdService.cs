@@ -47,12 +47,13 @@ internal sealed class NbdService : IHostedService, IFrontDoor, IDisposable
         foreach (NbdEndPoint endPoint in _server.EndPoints.Where(endPoint => endPoint.IsBeyondLoopback))
         {
             _logger.LogWarning(
-                "{EndPoint} can be reached from other machines: whoever does reads and writes all volumes, NBD asks for no password",
+                "{EndPoint} can be reached from other machines: whoever does reads and writes all exports, NBD asks for no password",
                 endPoint);
         }
 
         _server.Start();
-        string count = _exports.Count == 1 ? "1 volume" : $"{_exports.Count} volumes";
+        string noun = _options.Targets.Count == 0 ? "volume" : "export";
+        string count = _exports.Count == 1 ? $"1 {noun}" : $"{_exports.Count} {noun}s";
         Addresses = [.. _server.EndPoints.Select(endPoint => $"{endPoint} ({count})")];
         return Task.CompletedTask;
     }

@@ -71,6 +71,10 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(512L << 20, options.Nbd.ReplyMemory);
         Assert.Equal(3, options.Nbd.MaxConnections);
         Assert.Equal(LogLevel.Debug, options.LogLevel);
+        options = Parse("--read-only", "--no-export-volumes", "--log-format", "json");
+        Assert.True(options.IsReadOnly);
+        Assert.False(options.ExportsVolumes);
+        Assert.Equal(LogFormat.Json, options.LogFormat);
     }
 
     [Fact]
@@ -81,10 +85,11 @@ public sealed class CommandLineTests : IDisposable
         string help = _output.ToString();
         string[] expected =
         [
-            "--store", "--nbd", "--volume", "--chunk-cache", "--index-memory", "--rocksdb-memory", "--pack-size", "--checkpoint-interval",
-            "--hash", "--no-verify-hash", "--nbd-memory", "--max-connections", "--log-level", "Exit status", "127.0.0.1:10809",
-            "voe-server ready",
+            "--store", "--nbd", "--volume", "--chunk-cache", "--index-memory", "--rocksdb-memory", "--pack-size", "--log-level",
+            "--config", "--check-config", "Exit status", "127.0.0.1:10809", "voe-server ready", "Examples:",
+            .. ConfigSections.All.SelectMany(section => section.Keys).Select(key => key.Option).OfType<string>(),
         ];
+        Assert.All(help.Split('\n'), line => Assert.True(line.Length <= 100, line));
         Assert.All(expected, text => Assert.Contains(text, help, StringComparison.Ordinal));
     }
 
@@ -105,11 +110,15 @@ public sealed class CommandLineTests : IDisposable
         Refuses("HOST:PORT", "--store", "s", "--nbd", "nowhere:1");
         Refuses("1 MiB to 1 GiB", "--store", "s", "--pack-size", "2G");
         Refuses("KiB, MiB", "--store", "s", "--chunk-cache", "10GB");
-        Refuses("'blake3'", "--store", "s", "--hash", "md5");
-        Refuses("'info'", "--store", "s", "--log-level", "loud");
+        Refuses("blake3 or sha256", "--store", "s", "--hash", "md5");
+        Refuses("debug, info", "--store", "s", "--log-level", "loud");
         Refuses("--max-connections", "--store", "s", "--max-connections", "0");
         Refuses("--max-connections", "--store", "s", "--max-connections", "many");
         Refuses("--frobnicate", "--store", "s", "--frobnicate");
+        Refuses("letter or digit first", "--store", "s", "--volume", "no/slashes=1M");
+        Refuses("given twice", "--store", "s", "--volume", "a=1M", "--volume", "a=2M");
+        Refuses("cannot be read", "--store", "s", "--config", "/nowhere/voe.toml");
+        Refuses("there is no store");
     }
 
     [Theory]
