@@ -15,6 +15,7 @@ public sealed class MemoryDevice : IBlockDevice
     private int _flushCount;
     private int _readCallCount;
     private int _writeCallCount;
+    private int _extentsCallCount;
 
     /// <summary>A device of zeroes.</summary>
     public MemoryDevice(long size, int preferredBlockSize = 4096, bool isReadOnly = false)
@@ -45,6 +46,18 @@ public sealed class MemoryDevice : IBlockDevice
 
     /// <summary>Calls of <see cref="Write"/> so far.</summary>
     public int WriteCallCount => Volatile.Read(ref _writeCallCount);
+
+    /// <summary>Calls of <see cref="GetExtents"/> so far.</summary>
+    public int ExtentsCallCount => Volatile.Read(ref _extentsCallCount);
+
+    /// <summary>What <see cref="ZeroesFast"/> says when zeroes may be a hole, and when they may not.</summary>
+    public (bool AsHole, bool AsData) FastZeroes { get; set; }
+
+    /// <summary>Called before each prefetch, with its offset and length.</summary>
+    public Action<long, long>? BeforePrefetch { get; set; }
+
+    /// <summary>Called before each search for extents, with its offset and length.</summary>
+    public Action<long, long>? BeforeExtents { get; set; }
 
     /// <summary>Called before each read of a group, with its offset and length.</summary>
     public Action<long, int>? BeforeRead { get; set; }
@@ -103,8 +116,20 @@ public sealed class MemoryDevice : IBlockDevice
     }
 
     /// <inheritdoc/>
+    public bool ZeroesFast(bool mayTrim) => mayTrim ? FastZeroes.AsHole : FastZeroes.AsData;
+
+    /// <inheritdoc/>
+    public void Prefetch(long offset, long length)
+    {
+        BeforePrefetch?.Invoke(offset, length);
+        Range(offset, length);
+    }
+
+    /// <inheritdoc/>
     public int GetExtents(long offset, long length, Span<DeviceExtent> extents)
     {
+        Interlocked.Increment(ref _extentsCallCount);
+        BeforeExtents?.Invoke(offset, length);
         int count = 0;
         long end = offset + length;
         while (offset < end)

@@ -59,8 +59,23 @@ internal sealed class NbdConnection
     /// <summary>Who the client is, for messages.</summary>
     public string Peer { get; }
 
+    /// <summary>What the handshake agreed on. Only after it.</summary>
+    public NbdSession Session { get; private set; } = null!;
+
     /// <summary>The export that the client chose. Only after the handshake.</summary>
-    public Export Export { get; private set; } = null!;
+    public Export Export => Session.Export;
+
+    /// <summary>Whether it is to end: what takes long and has no effect may be left.</summary>
+    public bool IsEnding
+    {
+        get
+        {
+            lock (_roleGate)
+            {
+                return _isClosing || _isStopping;
+            }
+        }
+    }
 
     /// <summary>What the reader role receives with. Only after the handshake, only for the role's holder.</summary>
     public NbdReceiver Receiver => _receiver!;
@@ -292,10 +307,10 @@ internal sealed class NbdConnection
     {
         try
         {
-            Export? export = new NbdNegotiation(_socket, _resources, Peer).Run();
-            if (export is not null && TryBeginTransmission(export))
+            NbdSession? session = new NbdNegotiation(_socket, _resources, Peer).Run();
+            if (session is not null && TryBeginTransmission(session))
             {
-                _resources.Logger.LogInformation("nbd: {Peer} uses \"{Export}\"", Peer, export.Name);
+                _resources.Logger.LogInformation("nbd: {Peer} uses \"{Export}\"", Peer, session.Export.Name);
                 new NbdWorker(this, _resources).Run(holdsRole: true);
             }
         }
@@ -330,13 +345,13 @@ internal sealed class NbdConnection
         }
     }
 
-    private bool TryBeginTransmission(Export export)
+    private bool TryBeginTransmission(NbdSession session)
     {
         lock (_roleGate)
         {
-            Export = export;
+            Session = session;
             _resources.RoleWatch.Add(this);
-            _receiver = new NbdReceiver(_socket, _resources.ReceiveBuffers, export.Device, ReadCost);
+            _receiver = new NbdReceiver(_socket, _resources.ReceiveBuffers, session, ReadCost);
             return !_isStopping;
         }
     }

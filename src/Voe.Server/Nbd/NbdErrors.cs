@@ -15,4 +15,24 @@ internal static class NbdErrors
         VolumeDeletedException => NbdError.Shutdown,
         _ => NbdError.InputOutput,
     };
+
+    /// <summary>
+    /// What is said to the person at the other end, in UTF-8, at most 100 bytes. Nothing of the server's insides: those are
+    /// in its log.
+    /// </summary>
+    public static ReadOnlySpan<byte> Message(NbdError error, NbdCommand command) => error switch
+    {
+        NbdError.NotPermitted => "the export is read-only"u8,
+        NbdError.InputOutput => "the device failed; the server's log says more"u8,
+        NbdError.Invalid when command is NbdCommand.Read or NbdCommand.Trim or NbdCommand.Cache =>
+            "beyond the end of the export, or a flag that is not possible here"u8,
+        NbdError.Invalid when command == NbdCommand.BlockStatus =>
+            "no metadata context was chosen, or beyond the end of the export, or not possible here"u8,
+        NbdError.Invalid => "no such command, or a flag or length that is not possible here"u8,
+        NbdError.NoSpace => "beyond the end of the export, or no room on the server's disk"u8,
+        NbdError.Overflow => "more than the 32 MiB that one read may have"u8,
+        NbdError.NotSupported => "zeroes are not faster than a write here"u8,
+        NbdError.Shutdown => "the volume was deleted"u8,
+        _ => default,
+    };
 }

@@ -62,11 +62,11 @@ internal static class NbdHandshake
         return BinaryPrimitives.ReadUInt64BigEndian(source) == NbdProtocol.OptionMagic;
     }
 
-    /// <summary>Reads an export's name; false when it is too long or not UTF-8.</summary>
+    /// <summary>Reads a text, as an export's name; false when it is too long, not UTF-8, or has a NUL (proto.md, "Conventions").</summary>
     public static bool TryReadName(ReadOnlySpan<byte> source, out string name)
     {
         name = "";
-        if (source.Length > NbdProtocol.MaxStringLength)
+        if (source.Length > NbdProtocol.MaxStringLength || source.Contains((byte)0))
         {
             return false;
         }
@@ -146,12 +146,14 @@ internal static class NbdHandshake
     }
 
     /// <summary>The data of NBD_REP_INFO with NBD_INFO_EXPORT: 2 type, 8 size, 2 transmission flags.</summary>
-    public static byte[] ExportInfo(Export export)
+    /// <param name="export">The export.</param>
+    /// <param name="flags">Its <see cref="TransmissionFlags"/>.</param>
+    public static byte[] ExportInfo(Export export, NbdTransmissionFlags flags)
     {
         byte[] data = new byte[12];
         BinaryPrimitives.WriteUInt16BigEndian(data, (ushort)NbdInfoType.Export);
         BinaryPrimitives.WriteInt64BigEndian(data.AsSpan(2), export.Device.Size);
-        BinaryPrimitives.WriteUInt16BigEndian(data.AsSpan(10), (ushort)TransmissionFlags(export));
+        BinaryPrimitives.WriteUInt16BigEndian(data.AsSpan(10), (ushort)flags);
         return data;
     }
 
@@ -176,20 +178,36 @@ internal static class NbdHandshake
     }
 
     /// <summary>The answer to EXPORT_NAME.</summary>
-    public static byte[] ExportNameAnswer(Export export, bool withZeroes)
+    public static byte[] ExportNameAnswer(Export export, NbdTransmissionFlags flags, bool withZeroes)
     {
         byte[] message = new byte[10 + (withZeroes ? ZeroPaddingSize : 0)];
         BinaryPrimitives.WriteInt64BigEndian(message, export.Device.Size);
-        BinaryPrimitives.WriteUInt16BigEndian(message.AsSpan(8), (ushort)TransmissionFlags(export));
+        BinaryPrimitives.WriteUInt16BigEndian(message.AsSpan(8), (ushort)flags);
         return message;
     }
 
     /// <summary>
-    /// What an export can do. CAN_MULTI_CONN is true of every <see cref="Store.Devices.IBlockDevice"/>: a write is
-    /// visible to all readers when it returns, and a flush covers the returned writes of every caller.
+    /// What an export can do for a client with that session. CAN_MULTI_CONN is true of every
+    /// <see cref="Store.Devices.IBlockDevice"/>: a write is visible to all readers when it returns, and a flush covers the
+    /// returned writes of every caller.
     /// </summary>
-    public static NbdTransmissionFlags TransmissionFlags(Export export) =>
-        NbdTransmissionFlags.HasFlags | NbdTransmissionFlags.SendFlush | NbdTransmissionFlags.SendFua
-        | NbdTransmissionFlags.SendTrim | NbdTransmissionFlags.SendWriteZeroes | NbdTransmissionFlags.CanMultiConn
-        | (export.Device.IsReadOnly ? NbdTransmissionFlags.ReadOnly : NbdTransmissionFlags.None);
+    public static NbdTransmissionFlags TransmissionFlags(NbdSession session)
+    {
+        NbdTransmissionFlags flags = NbdTransmissionFlags.HasFlags | NbdTransmissionFlags.SendFlush | NbdTransmissionFlags.SendFua
+            | NbdTransmissionFlags.SendTrim | NbdTransmissionFlags.SendWriteZeroes | NbdTransmissionFlags.CanMultiConn
+            | NbdTransmissionFlags.SendCache | NbdTransmissionFlags.SendFastZero;
+        if (session.Export.Device.IsReadOnly)
+        {
+            flags |= NbdTransmissionFlags.ReadOnly;
+        }
+
+        if (session.Format != NbdReplyFormat.Simple)
+        {
+            flags |= NbdTransmissionFlags.SendDontFragment;
+        }
+
+        return session.Format == NbdReplyFormat.Extended && session.Contexts.Count > 0
+            ? flags | NbdTransmissionFlags.BlockStatusPayload
+            : flags;
+    }
 }

@@ -20,6 +20,11 @@ internal sealed class NbdNegotiation
     private readonly string _peer;
     private readonly long _deadline;
     private NbdHandshakeFlags _clientFlags;
+    private NbdReplyFormat _format;
+
+    // What the last SET_META_CONTEXT chose, and for which export; void for any other.
+    private IReadOnlyList<IMetaContext> _contexts = [];
+    private Export? _contextsExport;
 
     /// <summary>A handshake whose time begins now.</summary>
     public NbdNegotiation(NbdSocket socket, NbdResources resources, string peer)
@@ -40,7 +45,7 @@ internal sealed class NbdNegotiation
     }
 
     /// <summary>Speaks with the client until it has chosen; null when the connection is to be closed.</summary>
-    public Export? Run()
+    public NbdSession? Run()
     {
         Span<byte> flags = stackalloc byte[NbdHandshake.ClientFlagsSize];
         if (!Send(NbdHandshake.Greeting()) || !_socket.ReceiveExactly(flags, _deadline))
@@ -54,7 +59,7 @@ internal sealed class NbdNegotiation
         }
 
         Span<byte> header = stackalloc byte[NbdHandshake.OptionHeaderSize];
-        Export? chosen = null;
+        NbdSession? chosen = null;
         Next next = Next.Option;
         while (next == Next.Option)
         {
@@ -74,10 +79,10 @@ internal sealed class NbdNegotiation
         return next == Next.Transmission ? chosen : null;
     }
 
-    private Next AnswerOption(NbdOption option, int length, out Export? chosen)
+    private Next AnswerOption(NbdOption option, int length, out NbdSession? chosen)
     {
         chosen = null;
-        bool isKnown = option is NbdOption.ExportName or NbdOption.Abort or NbdOption.List or NbdOption.Info or NbdOption.Go;
+        bool isKnown = Enum.IsDefined(option) && option != NbdOption.StartTls;
         if (!isKnown || length > MaxOptionLength)
         {
             if (!Drop(length) || option == NbdOption.ExportName)
@@ -106,23 +111,38 @@ internal sealed class NbdNegotiation
                 return Next.End;
             case NbdOption.List:
                 return AnswerList(data);
+            case NbdOption.StructuredReply:
+            case NbdOption.ExtendedHeaders:
+                return AnswerFormat(option, data);
+            case NbdOption.ListMetaContext:
+            case NbdOption.SetMetaContext:
+                return AnswerMetaContext(option, data);
             default:
                 return AnswerInfo(option, data, out chosen);
         }
     }
 
-    private Next AnswerExportName(byte[] data, out Export? chosen)
+    private Next AnswerExportName(byte[] data, out NbdSession? chosen)
     {
         chosen = null;
-        if (!NbdHandshake.TryReadName(data, out string name) || !_resources.Exports.TryFind(name, out chosen))
+
+        // There is no way to say no here but to hang up.
+        if (_format == NbdReplyFormat.Extended)
         {
-            // There is no way to say no here but to hang up.
+            Refuse("it asked for extended headers and then used EXPORT_NAME, which has none");
+            return Next.End;
+        }
+
+        if (!NbdHandshake.TryReadName(data, out string name) || !_resources.Exports.TryFind(name, out Export? export))
+        {
             Refuse($"it asked for an export that does not exist: \"{Printable(name)}\"");
             return Next.End;
         }
 
+        chosen = SessionFor(export);
         bool withZeroes = (_clientFlags & NbdHandshakeFlags.NoZeroes) == NbdHandshakeFlags.None;
-        return Send(NbdHandshake.ExportNameAnswer(chosen, withZeroes)) ? Next.Transmission : Next.End;
+        byte[] answer = NbdHandshake.ExportNameAnswer(export, NbdHandshake.TransmissionFlags(chosen), withZeroes);
+        return Send(answer) ? Next.Transmission : Next.End;
     }
 
     private Next AnswerList(byte[] data)
@@ -143,7 +163,7 @@ internal sealed class NbdNegotiation
         return Reply(NbdHandshake.OptionReply(NbdOption.List, NbdOptionReplyType.Ack));
     }
 
-    private Next AnswerInfo(NbdOption option, byte[] data, out Export? chosen)
+    private Next AnswerInfo(NbdOption option, byte[] data, out NbdSession? chosen)
     {
         chosen = null;
         if (!NbdHandshake.TryReadInfoRequest(data, out string name, out NbdInfoType[] wanted))
@@ -153,13 +173,11 @@ internal sealed class NbdNegotiation
 
         if (!_resources.Exports.TryFind(name, out Export? export))
         {
-            string reason = name.Length > 0
-                ? $"no export \"{Printable(name)}\""
-                : $"there is no default export among {_resources.Exports.Count}: say which one";
-            return Reply(NbdHandshake.OptionError(option, NbdOptionReplyType.ErrorUnknown, reason));
+            return ReplyUnknown(option, name);
         }
 
-        bool isSent = SendInfo(option, NbdHandshake.ExportInfo(export));
+        NbdSession session = SessionFor(export);
+        bool isSent = SendInfo(option, NbdHandshake.ExportInfo(export, NbdHandshake.TransmissionFlags(session)));
         foreach (NbdInfoType type in wanted.Distinct())
         {
             byte[]? info = type switch
@@ -177,8 +195,89 @@ internal sealed class NbdNegotiation
             return Next.End;
         }
 
-        chosen = export;
+        chosen = session;
         return option == NbdOption.Go ? Next.Transmission : Next.Option;
+    }
+
+    /// <summary>STRUCTURED_REPLY and EXTENDED_HEADERS; the second takes precedence, and asking twice does no harm.</summary>
+    private Next AnswerFormat(NbdOption option, byte[] data)
+    {
+        if (data.Length > 0)
+        {
+            return Reply(NbdHandshake.OptionError(option, NbdOptionReplyType.ErrorInvalid, "this option has no data"));
+        }
+
+        if (option == NbdOption.StructuredReply && _format == NbdReplyFormat.Extended)
+        {
+            return Reply(NbdHandshake.OptionError(
+                option, NbdOptionReplyType.ErrorExtendedHeadersRequired, "extended headers were agreed on, and take precedence"));
+        }
+
+        _format = option == NbdOption.ExtendedHeaders ? NbdReplyFormat.Extended : NbdReplyFormat.Structured;
+        return Reply(NbdHandshake.OptionReply(option, NbdOptionReplyType.Ack));
+    }
+
+    private Next AnswerMetaContext(NbdOption option, byte[] data)
+    {
+        bool isList = option == NbdOption.ListMetaContext;
+        if (!isList)
+        {
+            // Also when this fails (proto.md, NBD_OPT_SET_META_CONTEXT).
+            ForgetContexts();
+        }
+
+        if (_format == NbdReplyFormat.Simple)
+        {
+            return Reply(NbdHandshake.OptionError(
+                option, NbdOptionReplyType.ErrorInvalid, "structured replies or extended headers must be agreed on first"));
+        }
+
+        if (!NbdMetaContextOption.TryRead(data, out string name, out string[] queries))
+        {
+            return Reply(NbdHandshake.OptionError(
+                option, NbdOptionReplyType.ErrorInvalid, "the lengths in the option's data do not fit, or a query has no namespace"));
+        }
+
+        if (!_resources.Exports.TryFind(name, out Export? export))
+        {
+            return ReplyUnknown(option, name);
+        }
+
+        IMetaContext[] found = isList && queries.Length == 0
+            ? [.. MetaContexts.Of(export)]
+            : [.. queries.SelectMany(query => MetaContexts.Match(export, query, isList)).Distinct().Take(NbdSession.MaxContexts)];
+        for (int i = 0; i < found.Length; i++)
+        {
+            byte[] context = NbdMetaContextOption.ContextData(isList ? 0 : NbdSession.ContextId(i), found[i].Name);
+            if (!Send(NbdHandshake.OptionReply(option, NbdOptionReplyType.MetaContext, context)))
+            {
+                return Next.End;
+            }
+        }
+
+        if (!isList)
+        {
+            _contexts = found;
+            _contextsExport = export;
+        }
+
+        return Reply(NbdHandshake.OptionReply(option, NbdOptionReplyType.Ack));
+    }
+
+    private void ForgetContexts()
+    {
+        _contexts = [];
+        _contextsExport = null;
+    }
+
+    private NbdSession SessionFor(Export export) => new(export, _format, export == _contextsExport ? _contexts : []);
+
+    private Next ReplyUnknown(NbdOption option, string name)
+    {
+        string reason = name.Length > 0
+            ? $"no export \"{Printable(name)}\""
+            : $"there is no default export among {_resources.Exports.Count}: say which one";
+        return Reply(NbdHandshake.OptionError(option, NbdOptionReplyType.ErrorUnknown, reason));
     }
 
     private bool SendInfo(NbdOption option, byte[] info) => Send(NbdHandshake.OptionReply(option, NbdOptionReplyType.Info, info));
@@ -204,7 +303,7 @@ internal sealed class NbdNegotiation
         return true;
     }
 
-    private Export? Refuse(string reason)
+    private NbdSession? Refuse(string reason)
     {
         _resources.Logger.LogInformation("nbd: {Peer} closed in the handshake: {Reason}", _peer, reason);
         return null;

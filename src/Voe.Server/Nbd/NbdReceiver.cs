@@ -1,5 +1,3 @@
-using Voe.Store.Devices;
-
 namespace Voe.Server.Nbd;
 
 /// <summary>How a receive ended.</summary>
@@ -27,24 +25,24 @@ internal sealed class NbdReceiver
 {
     private readonly NbdSocket _socket;
     private readonly PinnedBufferPool _pool;
-    private readonly IBlockDevice _device;
+    private readonly NbdSession _session;
     private readonly CostEstimate _readCost;
     private byte[]? _buffer;
     private int _start;
     private int _end;
     private volatile bool _isStopping;
 
-    /// <summary>A receiver for the requests of a connection to <paramref name="device"/>.</summary>
+    /// <summary>A receiver for the requests of a connection.</summary>
     /// <param name="socket">The connection's socket.</param>
     /// <param name="pool">Where receive buffers come from.</param>
-    /// <param name="device">The device that the requests are for.</param>
-    /// <param name="readCost">How long its reads take: bounds the reads of a group.</param>
-    public NbdReceiver(NbdSocket socket, PinnedBufferPool pool, IBlockDevice device, CostEstimate readCost)
+    /// <param name="session">What the requests are for, and how they look.</param>
+    /// <param name="readCost">How long reads take: bounds the reads of a group.</param>
+    public NbdReceiver(NbdSocket socket, PinnedBufferPool pool, NbdSession session, CostEstimate readCost)
     {
         _readCost = readCost;
         _socket = socket;
         _pool = pool;
-        _device = device;
+        _session = session;
     }
 
     /// <summary>No further bytes are received; whole requests that were received already still come. From any thread.</summary>
@@ -62,7 +60,7 @@ internal sealed class NbdReceiver
         {
             group.ReadLimit = _readCost.GroupLimit(RequestGroup.MaxRequests);
             int needed = Parse(group);
-            if (group.Count > 0 || group.StreamedWrite is not null || group.End != GroupEnd.None)
+            if (group.Count > 0 || group.Streamed is not null || group.End != GroupEnd.None)
             {
                 return ReceiveOutcome.Requests;
             }
@@ -128,9 +126,10 @@ internal sealed class NbdReceiver
     /// <summary>Moves whole requests from the buffer to the group; returns the length of the first one that is not whole yet.</summary>
     private int Parse(RequestGroup group)
     {
-        while (_end - _start >= NbdRequest.HeaderSize)
+        int headerSize = _session.RequestHeaderSize;
+        while (_end - _start >= headerSize)
         {
-            if (!NbdRequest.TryRead(_buffer.AsSpan(_start), out NbdRequest request) || request.PayloadLength > NbdProtocol.MaxPayload)
+            if (!_session.TryReadRequest(_buffer.AsSpan(_start), out NbdRequest request) || request.PayloadLength > NbdProtocol.MaxPayload)
             {
                 group.End = GroupEnd.Malformed;
                 return 0;
@@ -142,19 +141,19 @@ internal sealed class NbdReceiver
                 return 0;
             }
 
-            int length = NbdRequest.HeaderSize + (int)request.PayloadLength;
+            int length = headerSize + (int)request.PayloadLength;
             if (length > PinnedBufferPool.StandardSize)
             {
                 if (group.Count == 0)
                 {
-                    _start += NbdRequest.HeaderSize;
-                    group.StreamedWrite = request;
+                    _start += headerSize;
+                    group.Streamed = request;
                 }
 
                 return 0;
             }
 
-            if (length > _end - _start || !TryAdd(group, request))
+            if (length > _end - _start || !TryAdd(group, request, headerSize))
             {
                 return length;
             }
@@ -162,15 +161,14 @@ internal sealed class NbdReceiver
             _start += length;
         }
 
-        return NbdRequest.HeaderSize;
+        return headerSize;
     }
 
-    private bool TryAdd(RequestGroup group, in NbdRequest request)
+    private bool TryAdd(RequestGroup group, NbdRequest request, int headerSize)
     {
-        NbdError error = request.Validate(_device.Size, _device.IsReadOnly);
-        return error == NbdError.None
-            ? group.TryAdd(request, _buffer.AsMemory(_start + NbdRequest.HeaderSize, (int)request.PayloadLength))
-            : group.TryAddRefusal(error, request.Cookie);
+        ReadOnlyMemory<byte> payload = _buffer.AsMemory(_start + headerSize, (int)request.PayloadLength);
+        NbdError error = _session.Validate(ref request, payload.Span);
+        return error == NbdError.None ? group.TryAdd(request, payload) : group.TryAddRefusal(error, request);
     }
 
     /// <summary>Receives some bytes behind those that are there, at least one; waits for them.</summary>

@@ -19,13 +19,24 @@ internal sealed class NbdWorker
     // A trim up to this size is done at once, as a write would be.
     private const uint QuickTrimSize = 8 << 20;
 
+    // What is brought into the device's cache between two looks at whether the client is still there.
+    private const int PrefetchPiece = 4 << 20;
+
+    // A CACHE that asks for more is done in part: more would drive out of the cache what came before.
+    private const long MaxPrefetch = 1L << 30;
+
+    // Of a group that goes well, all replies without data; errors have texts, and may need several sends.
+    private const int AckSize = (RequestGroup.MaxRequests * NbdChunk.ExtendedHeaderSize) + NbdReplyEncoder.MaxOverhead;
+
     private readonly NbdConnection _connection;
     private readonly NbdResources _resources;
     private readonly IBlockDevice _device;
     private readonly RequestGroup _group = new();
-    private readonly BlockRead[] _reads = new BlockRead[RequestGroup.MaxRequests];
-    private readonly byte[] _acks = GC.AllocateUninitializedArray<byte>((RequestGroup.MaxRequests + 1) * NbdReply.HeaderSize, pinned: true);
-    private readonly ulong[] _unflushed = new ulong[RequestGroup.MaxRequests];
+    private readonly NbdReplyEncoder _encoder;
+    private readonly NbdReadReplies _readReplies;
+    private readonly byte[] _acks = GC.AllocateUninitializedArray<byte>(AckSize, pinned: true);
+    private readonly NbdRequest[] _unflushed = new NbdRequest[RequestGroup.MaxRequests];
+    private NbdBlockStatus? _blockStatus;
     private int _ackLength;
     private int _unflushedCount;
     private bool _usesReceiveBuffer;
@@ -36,6 +47,8 @@ internal sealed class NbdWorker
         _connection = connection;
         _resources = resources;
         _device = connection.Export.Device;
+        _encoder = new NbdReplyEncoder(connection.Session.Format);
+        _readReplies = new NbdReadReplies(connection);
     }
 
     /// <summary>Works until the connection ends or has no work for so many threads.</summary>
@@ -69,9 +82,9 @@ internal sealed class NbdWorker
         _resources.Spin.BeginWork();
         try
         {
-            if (_group.StreamedWrite is not null)
+            if (_group.Streamed is not null)
             {
-                return HandleStreamedWrite(_group.StreamedWrite.Value);
+                return HandleStreamed(_group.Streamed.Value);
             }
 
             if (_group.End == GroupEnd.None)
@@ -114,9 +127,9 @@ internal sealed class NbdWorker
 
     private void HandleGroup()
     {
-        foreach (ref readonly NbdReply refusal in _group.Refusals)
+        foreach (ref readonly NbdRefusal refusal in _group.Refusals)
         {
-            Acknowledge(refusal.Error, refusal.Cookie);
+            Acknowledge(refusal.Error, refusal.Request);
         }
 
         if (!_group.Writes.IsEmpty)
@@ -196,18 +209,55 @@ internal sealed class NbdWorker
     {
         foreach (ref readonly NbdRequest request in _group.Others)
         {
-            if (request.Command == NbdCommand.Flush)
+            if (IsQuick(request))
             {
-                _unflushed[_unflushedCount++] = request.Cookie;
+                continue;
             }
-            else if (!IsQuick(request))
+
+            switch (request.Command)
             {
-                AcknowledgeChange(Change(request), request);
+                case NbdCommand.Flush:
+                    _unflushed[_unflushedCount++] = request;
+                    break;
+                case NbdCommand.BlockStatus:
+                    _blockStatus ??= new NbdBlockStatus(_connection);
+                    _blockStatus.Answer(request);
+                    break;
+                case NbdCommand.Cache:
+                    Acknowledge(Prefetch(request), request);
+                    break;
+                default:
+                    AcknowledgeChange(Change(request), request);
+                    break;
             }
         }
     }
 
-    private static bool IsQuick(in NbdRequest request) => request.Command != NbdCommand.Flush && request.Length <= QuickTrimSize;
+    private static bool IsQuick(in NbdRequest request) =>
+        request.Command is NbdCommand.Trim or NbdCommand.WriteZeroes && request.Length <= QuickTrimSize;
+
+    private NbdError Prefetch(in NbdRequest request)
+    {
+        SendAcks();
+        _connection.HandOverRole(this);
+        var offset = (long)request.Offset;
+        long end = offset + (long)Math.Min(request.Length, MaxPrefetch);
+        try
+        {
+            for (; offset < end && !_connection.IsEnding; offset += PrefetchPiece)
+            {
+                _device.Prefetch(offset, Math.Min(PrefetchPiece, end - offset));
+            }
+
+            return NbdError.None;
+        }
+#pragma warning disable CA1031 // As in Write.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            return Failed(failure, NbdCommand.Cache, 1);
+        }
+    }
 
     private NbdError Change(in NbdRequest request)
     {
@@ -215,13 +265,17 @@ internal sealed class NbdWorker
         {
             if (request.Command == NbdCommand.Trim)
             {
-                _device.Trim((long)request.Offset, request.Length);
-            }
-            else
-            {
-                _device.WriteZeroes((long)request.Offset, request.Length, mayTrim: !request.IsNoHole);
+                _device.Trim((long)request.Offset, (long)request.Length);
+                return NbdError.None;
             }
 
+            bool mayTrim = !request.Has(NbdCommandFlags.NoHole);
+            if (request.Has(NbdCommandFlags.FastZero) && !_device.ZeroesFast(mayTrim))
+            {
+                return NbdError.NotSupported;
+            }
+
+            _device.WriteZeroes((long)request.Offset, (long)request.Length, mayTrim);
             return NbdError.None;
         }
 #pragma warning disable CA1031 // As in Write.
@@ -258,9 +312,9 @@ internal sealed class NbdWorker
             error = Failed(failure, NbdCommand.Flush, _unflushedCount);
         }
 
-        foreach (ulong cookie in _unflushed.AsSpan(0, _unflushedCount))
+        foreach (ref readonly NbdRequest request in _unflushed.AsSpan(0, _unflushedCount))
         {
-            Acknowledge(error, cookie);
+            Acknowledge(error, request);
         }
 
         _unflushedCount = 0;
@@ -275,16 +329,11 @@ internal sealed class NbdWorker
         }
 
         byte[] replies = _resources.ReplyBuffers.Rent(
-            (int)Math.Max(PinnedBufferPool.StandardSize, _group.ReadLength + ((_group.Count + 1) * NbdReply.HeaderSize)));
+            (int)Math.Max(PinnedBufferPool.StandardSize, _group.ReadLength + ((_group.Count + 1) * NbdReplyEncoder.MaxOverhead)));
         try
         {
             _acks.AsSpan(0, _ackLength).CopyTo(replies);
-            int length = ReadAll(replies, _ackLength);
-            if (length < 0)
-            {
-                length = ReadOneByOne(replies, _ackLength);
-            }
-
+            int length = _readReplies.Write(_group.Reads, _group.ReadLength, replies, _ackLength);
             _ackLength = 0;
             _connection.Send(replies.AsSpan(0, length));
         }
@@ -294,66 +343,14 @@ internal sealed class NbdWorker
         }
     }
 
-    /// <summary>Reads all as one group, a reply's header in front of each; returns where the replies end, or -1 if it failed.</summary>
-    private int ReadAll(byte[] replies, int position)
-    {
-        ReadOnlySpan<NbdRequest> requests = _group.Reads;
-        for (int i = 0; i < requests.Length; i++)
-        {
-            new NbdReply(NbdError.None, requests[i].Cookie).Write(replies.AsSpan(position));
-            position += NbdReply.HeaderSize;
-            _reads[i] = new BlockRead((long)requests[i].Offset, replies.AsMemory(position, (int)requests[i].Length));
-            position += (int)requests[i].Length;
-        }
-
-        long start = Stopwatch.GetTimestamp();
-        try
-        {
-            _device.Read(_reads.AsSpan(0, requests.Length));
-        }
-#pragma warning disable CA1031 // The reads are tried one by one, and report then.
-        catch (Exception)
-#pragma warning restore CA1031
-        {
-            return -1;
-        }
-
-        _connection.ReadCost.Record(requests.Length, _group.ReadLength, start);
-        return position;
-    }
-
-    /// <summary>Finds out which reads of a group fail: the others must not suffer. Returns where the replies end.</summary>
-    private int ReadOneByOne(byte[] replies, int position)
-    {
-        foreach (ref readonly NbdRequest request in _group.Reads)
-        {
-            NbdError error = NbdError.None;
-            try
-            {
-                _reads[0] = new BlockRead((long)request.Offset, replies.AsMemory(position + NbdReply.HeaderSize, (int)request.Length));
-                _device.Read(_reads.AsSpan(0, 1));
-            }
-#pragma warning disable CA1031 // As in Write.
-            catch (Exception failure)
-#pragma warning restore CA1031
-            {
-                error = Failed(failure, NbdCommand.Read, 1);
-            }
-
-            new NbdReply(error, request.Cookie).Write(replies.AsSpan(position));
-            position += NbdReply.HeaderSize + (error == NbdError.None ? (int)request.Length : 0);
-        }
-
-        return position;
-    }
-
     /// <summary>
     /// Does a write that is larger than a receive buffer piece by piece, as it comes in. Pieces end on borders of the
     /// device's blocks, so that each block is still written whole. After an error the rest of the payload is dropped.
     /// </summary>
-    private bool HandleStreamedWrite(NbdRequest request)
+    private bool HandleStreamed(NbdRequest request)
     {
-        NbdError error = request.Validate(_device.Size, _device.IsReadOnly);
+        // A payload of that size belongs to no other command; it is dropped (proto.md, NBD_CMD_FLAG_PAYLOAD_LEN).
+        NbdError error = request.Command == NbdCommand.Write ? _connection.Session.Validate(ref request, default) : NbdError.Invalid;
         long offset = (long)request.Offset;
         int left = (int)request.Length;
         while (left > 0)
@@ -401,18 +398,23 @@ internal sealed class NbdWorker
     {
         if (error == NbdError.None && request.IsFua)
         {
-            _unflushed[_unflushedCount++] = request.Cookie;
+            _unflushed[_unflushedCount++] = request;
         }
         else
         {
-            Acknowledge(error, request.Cookie);
+            Acknowledge(error, request);
         }
     }
 
-    private void Acknowledge(NbdError error, ulong cookie)
+    private void Acknowledge(NbdError error, in NbdRequest request)
     {
-        new NbdReply(error, cookie).Write(_acks.AsSpan(_ackLength));
-        _ackLength += NbdReply.HeaderSize;
+        if (_acks.Length - _ackLength < NbdReplyEncoder.MaxOverhead)
+        {
+            SendAcks();
+        }
+
+        Span<byte> destination = _acks.AsSpan(_ackLength);
+        _ackLength += error == NbdError.None ? _encoder.WriteDone(destination, request) : _encoder.WriteError(destination, request, error);
     }
 
     private void SendAcks()

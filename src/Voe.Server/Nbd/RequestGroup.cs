@@ -15,6 +15,11 @@ internal enum GroupEnd
     Malformed,
 }
 
+/// <summary>A request that failed a check.</summary>
+/// <param name="Error">What it is answered with.</param>
+/// <param name="Request">The request.</param>
+internal readonly record struct NbdRefusal(NbdError Error, NbdRequest Request);
+
 /// <summary>
 /// The requests that one receive brought, sorted by what is to be done with them. They are all in flight at once, so
 /// the client cannot expect any order among them. Belongs to one worker; its arrays are made once and used again.
@@ -31,7 +36,7 @@ internal sealed class RequestGroup
     private readonly NbdRequest[] _writeRequests = new NbdRequest[MaxRequests];
     private readonly NbdRequest[] _reads = new NbdRequest[MaxRequests];
     private readonly NbdRequest[] _others = new NbdRequest[MaxRequests];
-    private readonly NbdReply[] _refusals = new NbdReply[MaxRequests];
+    private readonly NbdRefusal[] _refusals = new NbdRefusal[MaxRequests];
     private int _writeCount;
     private int _readCount;
     private int _otherCount;
@@ -46,11 +51,11 @@ internal sealed class RequestGroup
     /// <summary>The reads.</summary>
     public ReadOnlySpan<NbdRequest> Reads => _reads.AsSpan(0, _readCount);
 
-    /// <summary>Flushes, trims and write-zeroes.</summary>
+    /// <summary>All other requests.</summary>
     public ReadOnlySpan<NbdRequest> Others => _others.AsSpan(0, _otherCount);
 
-    /// <summary>Replies to requests that failed a check.</summary>
-    public ReadOnlySpan<NbdReply> Refusals => _refusals.AsSpan(0, _refusalCount);
+    /// <summary>Requests that failed a check.</summary>
+    public ReadOnlySpan<NbdRefusal> Refusals => _refusals.AsSpan(0, _refusalCount);
 
     /// <summary>Bytes of data to write.</summary>
     public long WriteLength { get; private set; }
@@ -68,10 +73,10 @@ internal sealed class RequestGroup
     public int Count => _writeCount + _readCount + _otherCount + _refusalCount;
 
     /// <summary>
-    /// A write whose payload is larger than a receive buffer, and is still to be received; its header was taken off the
-    /// stream. Such a group has no other request.
+    /// A request whose payload is larger than a receive buffer, and is still to be received; its header was taken off the
+    /// stream. A write, but for a client that errs. Such a group has no other request.
     /// </summary>
-    public NbdRequest? StreamedWrite { get; set; }
+    public NbdRequest? Streamed { get; set; }
 
     /// <summary>Why the connection ends after this group, if it does.</summary>
     public GroupEnd End { get; set; }
@@ -81,7 +86,7 @@ internal sealed class RequestGroup
     {
         _writeCount = _readCount = _otherCount = _refusalCount = 0;
         WriteLength = ReadLength = 0;
-        StreamedWrite = null;
+        Streamed = null;
         End = GroupEnd.None;
     }
 
@@ -103,15 +108,16 @@ internal sealed class RequestGroup
                 WriteLength += payload.Length;
                 return true;
             case NbdCommand.Read:
-                // One reply header for each request there can be is taken off first.
+                // What each request there can be may need beside its data is taken off first.
+                var length = (int)request.Length;
                 if (_readCount >= ReadLimit
-                    || (_readCount > 0 && ReadLength + request.Length > MaxReplySize - (MaxRequests * NbdReply.HeaderSize)))
+                    || (_readCount > 0 && ReadLength + length > MaxReplySize - (MaxRequests * NbdReplyEncoder.MaxOverhead)))
                 {
                     return false;
                 }
 
                 _reads[_readCount++] = request;
-                ReadLength += request.Length;
+                ReadLength += length;
                 return true;
             default:
                 _others[_otherCount++] = request;
@@ -120,14 +126,14 @@ internal sealed class RequestGroup
     }
 
     /// <summary>Adds the refusal of a request; false when the group has no room for it.</summary>
-    public bool TryAddRefusal(NbdError error, ulong cookie)
+    public bool TryAddRefusal(NbdError error, in NbdRequest request)
     {
         if (Count == MaxRequests)
         {
             return false;
         }
 
-        _refusals[_refusalCount++] = new NbdReply(error, cookie);
+        _refusals[_refusalCount++] = new NbdRefusal(error, request);
         return true;
     }
 }

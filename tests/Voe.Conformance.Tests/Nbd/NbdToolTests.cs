@@ -23,9 +23,38 @@ public sealed class NbdToolTests : IClassFixture<ServerFixture>
         Assert.Equal(64 << 10, convert.GetProperty("block_size_preferred").GetInt32());
         Assert.Equal(32 << 20, convert.GetProperty("block_size_maximum").GetInt32());
         Assert.Contains("64 KiB", convert.GetProperty("description").GetString(), StringComparison.Ordinal);
-        string[] can = ["can_flush", "can_fua", "can_trim", "can_zero", "can_multi_conn"];
+        string[] can = ["can_flush", "can_fua", "can_trim", "can_zero", "can_multi_conn", "can_df", "can_cache", "can_fast_zero"];
         Assert.All(can, flag => Assert.True(convert.GetProperty(flag).GetBoolean(), flag));
+        Assert.Equal("base:allocation", Assert.Single(convert.GetProperty("contexts").EnumerateArray()).GetString());
+        Assert.True(JsonDocument.Parse(printed).RootElement.GetProperty("structured").GetBoolean());
         Assert.False(convert.GetProperty("is_read_only").GetBoolean());
+    }
+
+    [Fact]
+    public void Nbdinfo_maps_data_and_holes()
+    {
+        byte[] content = new byte[ServerFixture.VolumeSize];
+        new Random(3).NextBytes(content.AsSpan(0, 1 << 20));
+        new Random(4).NextBytes(content.AsSpan(40 << 20, 3 << 20));
+        string image = _fixture.File("map.original");
+        File.WriteAllBytes(image, content);
+        ExternalTool.Run("nbdcopy", image, _fixture.Server.SocketAddress("map"));
+        string[] lines = ExternalTool.Run("nbdinfo", "--map", "--json", _fixture.Server.SocketAddress("map"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(
+            [(0, 1 << 20, 0), (1 << 20, 39 << 20, 3), (40 << 20, 3 << 20, 0), (43 << 20, 21 << 20, 3)],
+            JsonDocument.Parse(string.Concat(lines)).RootElement.EnumerateArray().Select(extent => (
+                extent.GetProperty("offset").GetInt32(), extent.GetProperty("length").GetInt32(), extent.GetProperty("type").GetInt32())));
+
+        // A client that skips what is mapped as a hole makes the same file.
+        string copy = _fixture.File("map.copy");
+        ExternalTool.Run("nbdcopy", _fixture.Server.TcpAddress("map"), copy);
+        AssertSameFile(image, copy);
+        string mapped = ExternalTool.Run("qemu-img", "map", "--output=json", _fixture.Server.SocketAddress("map"));
+        Assert.Equal(
+            [(0L, true), (1L << 20, false), (40L << 20, true), (43L << 20, false)],
+            JsonDocument.Parse(mapped).RootElement.EnumerateArray().Select(extent => (
+                extent.GetProperty("start").GetInt64(), extent.GetProperty("data").GetBoolean())));
     }
 
     [Fact]
@@ -95,7 +124,8 @@ public sealed class NbdToolTests : IClassFixture<ServerFixture>
             fails(errno.ENOSPC, h.pwrite, b'x', size)
             fails(errno.ENOSPC, h.zero, 2, size - 1)
             fails(errno.EINVAL, h.trim, 2, size - 1)
-            fails(errno.EINVAL, h.cache, 512, 0)
+            h.cache(1 << 20, 0)
+            fails(errno.EINVAL, h.cache, 512, size)
             big = os.urandom(32 << 20)
             h.pwrite(big, 1 << 20)
             assert h.pread(len(big), 1 << 20) == big
@@ -120,6 +150,63 @@ public sealed class NbdToolTests : IClassFixture<ServerFixture>
             """;
         string printed = ExternalTool.Run(
             "nbdsh", "-c", $"URI = '{_fixture.Server.SocketAddress("sh")}'", "-c", Script);
+        Assert.Contains("done", printed, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Nbdsh_gets_chunks_contexts_and_fast_zeroes_when_it_asks_for_them()
+    {
+        const string Script = """
+            h.set_strict_mode(0)
+            h.add_meta_context('base:allocation')
+            h.add_meta_context('qemu:dirty-bitmap:x')
+            h.connect_uri(URI)
+            assert h.get_structured_replies_negotiated()
+            assert h.can_df() and h.can_cache() and h.can_fast_zero()
+            assert h.can_meta_context('base:allocation') and not h.can_meta_context('qemu:dirty-bitmap:x')
+            h.pwrite(b'x' * 65536, 131072)
+
+            def chunks(length, offset, flags=0):
+                found = []
+                h.pread_structured(length, offset, lambda data, at, status, error: found.append((at, len(data), status)), flags)
+                return found
+
+            DATA, HOLE = nbd.READ_DATA, nbd.READ_HOLE
+            assert chunks(262144, 0) == [(0, 131072, HOLE), (131072, 65536, DATA), (196608, 65536, HOLE)], chunks(262144, 0)
+            assert chunks(262144, 0, nbd.CMD_FLAG_DF) == [(0, 262144, DATA)]
+            assert chunks(4096, 0) == [(0, 4096, DATA)]
+            assert chunks(32 << 20, 16 << 20) == [(16 << 20, 32 << 20, HOLE)]
+
+            def status(length, offset, flags=0):
+                found = []
+                h.block_status(length, offset, lambda context, at, entries, error: found.append((context, at, entries)), flags)
+                return found
+
+            assert status(1 << 20, 65536) == [('base:allocation', 65536, [65536, 3, 65536, 0, 917504, 3])], status(1 << 20, 65536)
+            assert status(1 << 20, 65536, nbd.CMD_FLAG_REQ_ONE) == [('base:allocation', 65536, [65536, 3])]
+            h.zero(65536, 131072, nbd.CMD_FLAG_FAST_ZERO)
+            h.zero(65536, 131072, nbd.CMD_FLAG_FAST_ZERO | nbd.CMD_FLAG_NO_HOLE)
+            assert status(1 << 20, 0) == [('base:allocation', 0, [1 << 20, 3])]
+            h.cache(64 << 20, 0)
+            h.shutdown()
+
+            # The same without structured replies.
+            h = nbd.NBD()
+            h.set_request_structured_replies(False)
+            h.connect_uri(URI)
+            assert not h.get_structured_replies_negotiated() and not h.can_df()
+            assert h.pread(1 << 20, 0) == bytes(1 << 20)
+
+            # What one connection wrote is durable after a flush on another one.
+            h.pwrite(b'y' * 4096, 0)
+            other = nbd.NBD()
+            other.connect_uri(URI)
+            other.flush()
+            assert other.pread(4096, 0) == b'y' * 4096
+            print('done')
+            """;
+        string printed = ExternalTool.Run(
+            "nbdsh", "-c", $"URI = '{_fixture.Server.SocketAddress("chunks")}'", "-c", Script);
         Assert.Contains("done", printed, StringComparison.Ordinal);
     }
 

@@ -20,8 +20,8 @@ public sealed class ServerFixture : IDisposable
     /// <summary>The volumes: each test takes one of its own.</summary>
     public static IReadOnlyList<string> Volumes =>
     [
-        "copy=64MiB", "convert=64MiB,chunk-size=64KiB", "io=64MiB,compression=none", "sh=64MiB", "fio=64MiB,compression=zstd:1",
-        "odd=1000448",
+        "copy=64MiB", "convert=64MiB,chunk-size=64KiB", "io=64MiB,compression=none", "sh=64MiB", "map=64MiB", "chunks=64MiB",
+        "fio=64MiB,compression=zstd:1", "odd=1000448",
     ];
 
     public ServerProcess Server { get; }

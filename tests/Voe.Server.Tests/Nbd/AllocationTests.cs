@@ -14,7 +14,7 @@ public sealed class AllocationTests
     public void Requests_allocate_nothing_once_the_connection_is_warm()
     {
         var device = new MeasuringDevice();
-        using var server = new TestServer(new NbdLimits { MaxWorkersPerConnection = 1 }, ("d", device));
+        using TestServer server = Server(device);
         using NbdClient client = server.Connect();
         byte[] batch =
         [
@@ -25,9 +25,44 @@ public sealed class AllocationTests
             .. NbdClient.Request(NbdClient.Trim, 0, 4096, 5),
             .. NbdClient.Request(NbdClient.WriteZeroes, 0, 4096, 6),
             .. NbdClient.Request(NbdClient.Read, long.MaxValue, 4096, 7),
+            .. NbdClient.Request(NbdClient.Cache, 0, 4096, 8),
         ];
-        const int ReplyLength = (7 * 16) + 4096 + 100_000;
-        byte[] replies = new byte[ReplyLength];
+        RequireNothingAllocated(device, client, batch, replyCount: null, replyLength: (8 * 16) + 4096 + 100_000);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Requests_with_replies_in_chunks_allocate_nothing_either(bool isExtended)
+    {
+        var device = new MeasuringDevice();
+        using TestServer server = Server(device);
+        using NbdClient client = isExtended
+            ? NbdClient.ConnectExtended(server.Unix, "d", "base:allocation")
+            : NbdClient.ConnectStructured(server.Unix, "d", "base:allocation");
+        (ushort Command, long Offset, int Length, byte[] Payload)[] requests =
+        [
+            (NbdClient.Write, 0, 4096, [.. Enumerable.Repeat((byte)1, 4096)]),
+            (NbdClient.Read, 0, 4096, []),
+            (NbdClient.Read, 0, 200_000, []),
+            (NbdClient.Read, 500_000, 100_000, []),
+            (NbdClient.WriteZeroes, 300_000, 4096, []),
+            (NbdClient.Read, long.MaxValue, 4096, []),
+            (NbdClient.BlockStatus, 0, 1 << 20, []),
+        ];
+        byte[] batch = [.. requests.SelectMany((request, i) => isExtended
+            ? NbdClient.ExtendedRequest(
+                request.Command, (ulong)request.Offset, (ulong)request.Length, (ulong)i,
+                request.Payload.Length > 0 ? NbdClient.PayloadLength : (ushort)0, request.Payload)
+            : NbdClient.Request(request.Command, (ulong)request.Offset, (uint)request.Length, (ulong)i, 0, request.Payload))];
+        RequireNothingAllocated(device, client, batch, requests.Length, replyLength: 0);
+    }
+
+    private static TestServer Server(MeasuringDevice device) => new(new NbdLimits { MaxWorkersPerConnection = 1 }, ("d", device));
+
+    private static void RequireNothingAllocated(MeasuringDevice device, NbdClient client, byte[] batch, int? replyCount, int replyLength)
+    {
+        byte[] replies = new byte[replyLength];
         for (int i = 0; i < Rounds; i++)
         {
             if (i == WarmUp)
@@ -37,6 +72,10 @@ public sealed class AllocationTests
 
             client.Send(batch);
             client.ReceiveInto(replies);
+            for (int left = replyCount ?? 0; left > 0;)
+            {
+                left -= client.ReceiveChunk().IsDone ? 1 : 0;
+            }
         }
 
         Assert.True(device.MeasuredCalls > Rounds);
@@ -95,7 +134,11 @@ public sealed class AllocationTests
             _inner.WriteZeroes(offset, length, mayTrim);
         }
 
-        public int GetExtents(long offset, long length, Span<DeviceExtent> extents) => _inner.GetExtents(offset, length, extents);
+        public int GetExtents(long offset, long length, Span<DeviceExtent> extents)
+        {
+            Measure();
+            return _inner.GetExtents(offset, length, extents);
+        }
 
         private void Measure()
         {

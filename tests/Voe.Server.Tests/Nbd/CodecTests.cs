@@ -32,7 +32,7 @@ public sealed class CodecTests
         Assert.True(NbdRequest.TryRead(bytes, out NbdRequest request));
         Assert.Equal(
             new NbdRequest((NbdCommandFlags)0x2122, NbdCommand.Write, 0x1112131415161718, 0x0102030405060708, 0x090a0b0c), request);
-        Assert.Equal(0x090a0b0cu, request.PayloadLength);
+        Assert.Equal(0x090a0b0cul, request.PayloadLength);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class CodecTests
     [InlineData(4096, true)]
     [InlineData(4097, false)]
     public void Name_has_at_most_4096_bytes(int length, bool isValid) =>
-        Assert.Equal(isValid, NbdHandshake.TryReadName(new byte[length], out _));
+        Assert.Equal(isValid, NbdHandshake.TryReadName([.. Enumerable.Repeat((byte)'a', length)], out _));
 
     [Fact]
     public void Preferred_block_size_is_never_below_a_sector()

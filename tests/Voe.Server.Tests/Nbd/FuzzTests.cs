@@ -45,36 +45,88 @@ public sealed class FuzzTests
         End(random, client);
     });
 
+    [Theory]
+    [InlineData(7, false)]
+    [InlineData(8, false)]
+    [InlineData(9, true)]
+    [InlineData(10, true)]
+    public void Random_requests_with_chunks_harm_nobody(int seed, bool isExtended) => Attack(seed, connections: 150, (random, server) =>
+    {
+        string[] contexts = random.Next(3) == 0 ? [] : ["base:allocation"];
+        using NbdClient client = isExtended
+            ? NbdClient.ConnectExtended(server.Unix, "victim", contexts)
+            : NbdClient.ConnectStructured(server.Unix, "victim", contexts);
+        for (int i = random.Next(1, 60); i > 0; i--)
+        {
+            client.Send(isExtended ? RandomExtendedRequest(random) : RandomRequest(random));
+        }
+
+        End(random, client);
+    });
+
     private static byte[] RandomOption(Random random)
     {
-        byte[] data = random.Next(3) switch
+        byte[] data = random.Next(4) switch
         {
+            2 => NbdClient.ContextQuery(
+                random.Next(2) == 0 ? "victim" : "x", [.. Enumerable.Range(0, random.Next(5)).Select(_ => RandomQuery(random))]),
             0 => NbdClient.InfoData(
                 random.Next(2) == 0 ? "victim" : "x", [.. Enumerable.Range(0, random.Next(5)).Select(_ => (ushort)random.Next(6))]),
             1 => new byte[random.Next(40)],
             _ => new byte[random.Next(30_000)],
         };
-        uint option = (uint)(random.Next(5) == 0 ? random.Next() : random.Next(12));
+        uint option = (uint)(random.Next(5) == 0 ? random.Next() : random.Next(13));
         byte[] bytes = [.. "IHAVEOPT"u8, .. UInt32(option), .. UInt32((uint)data.Length), .. data];
         return Damage(random, bytes);
     }
 
+    private static string RandomQuery(Random random) =>
+        random.Next(5) switch { 0 => "base:allocation", 1 => "base:", 2 => "", 3 => ":x", _ => "x:" + new string('z', random.Next(5000)) };
+
     private static byte[] RandomRequest(Random random)
     {
         var command = (ushort)random.Next(9);
-        uint length = random.Next(10) switch
-        {
-            0 => 0,
-            1 => (uint)random.NextInt64(1L << 32),
-            2 => (uint)random.Next(DeviceSize),
-            _ => (uint)random.Next(8192),
-        };
-        ulong offset = random.Next(10) == 0 ? (ulong)random.NextInt64() : (ulong)random.Next(DeviceSize + 100);
-        var flags = (ushort)(random.Next(4) == 0 ? random.Next(1 << 16) : random.Next(2));
+        var length = (uint)RandomLength(random, 1L << 32);
         byte[] payload = command == NbdClient.Write && length < 1 << 20 ? new byte[length] : [];
         random.NextBytes(payload);
-        return Damage(random, NbdClient.Request(command, offset, length, (ulong)random.NextInt64(), flags, payload));
+        ulong cookie = (ulong)random.NextInt64();
+        return Damage(random, NbdClient.Request(command, RandomOffset(random), length, cookie, RandomFlags(random), payload));
     }
+
+    private static byte[] RandomExtendedRequest(Random random)
+    {
+        var command = (ushort)random.Next(9);
+        ulong length = RandomLength(random, long.MaxValue);
+        ushort flags = RandomFlags(random);
+        byte[] payload = [];
+        if (random.Next(8) != 0 && (command is NbdClient.Write || random.Next(3) == 0))
+        {
+            flags |= NbdClient.PayloadLength;
+            payload = length < 1 << 20 ? new byte[length] : [];
+            random.NextBytes(payload);
+            if (command == NbdClient.BlockStatus && random.Next(4) != 0)
+            {
+                IEnumerable<byte> ids = Enumerable.Range(0, random.Next(3)).SelectMany(_ => UInt32((uint)random.Next(3)));
+                payload = [0, 0, 0, 0, .. UInt32((uint)length), .. ids];
+                length = (ulong)payload.Length;
+            }
+        }
+
+        return Damage(random, NbdClient.ExtendedRequest(command, RandomOffset(random), length, (ulong)random.NextInt64(), flags, payload));
+    }
+
+    private static ulong RandomLength(Random random, long max) => random.Next(10) switch
+    {
+        0 => 0,
+        1 => (ulong)random.NextInt64(max),
+        2 => (ulong)random.Next(DeviceSize),
+        _ => (ulong)random.Next(8192),
+    };
+
+    private static ulong RandomOffset(Random random) =>
+        random.Next(10) == 0 ? (ulong)random.NextInt64() : (ulong)random.Next(DeviceSize + 100);
+
+    private static ushort RandomFlags(Random random) => (ushort)(random.Next(4) == 0 ? random.Next(1 << 16) : random.Next(2));
 
     private static byte[] Damage(Random random, byte[] bytes)
     {

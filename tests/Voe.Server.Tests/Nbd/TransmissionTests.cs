@@ -164,8 +164,9 @@ public sealed class TransmissionTests
     [InlineData(NbdClient.Trim, 64 * MiB, 1, Invalid)]
     [InlineData(NbdClient.Flush, 1, 0, Invalid)]
     [InlineData(NbdClient.Flush, 0, 1, Invalid)]
-    [InlineData(5, 0, 512, Invalid)] // CACHE
-    [InlineData(7, 0, 512, Invalid)] // BLOCK_STATUS
+    [InlineData(NbdClient.Cache, 64 * MiB, 1, Invalid)]
+    [InlineData(NbdClient.BlockStatus, 0, 512, Invalid)] // no context was chosen, and replies are simple
+    [InlineData(5000, 0, 512, Invalid)]
     [InlineData(0xffff, 0, 0, Invalid)]
     public void Request_that_cannot_be_is_refused_and_the_connection_lives_on(int command, long offset, int length, uint error)
     {
@@ -182,7 +183,9 @@ public sealed class TransmissionTests
     [InlineData(NbdClient.Read, 2)]
     [InlineData(NbdClient.Read, 4)] // DF, which belongs to structured replies
     [InlineData(NbdClient.Write, 2)]
-    [InlineData(NbdClient.WriteZeroes, 16)] // FAST_ZERO, which is not offered
+    [InlineData(NbdClient.WriteZeroes, 8)]
+    [InlineData(NbdClient.Cache, 2)]
+    [InlineData(NbdClient.Write, 32)] // PAYLOAD_LEN, which belongs to extended headers
     [InlineData(NbdClient.Trim, 2)]
     [InlineData(NbdClient.Flush, 0x8000)]
     public void Flag_that_does_not_belong_to_the_command_is_invalid(ushort command, ushort flags)
