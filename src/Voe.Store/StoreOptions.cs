@@ -15,10 +15,10 @@ public sealed record StoreOptions
     public int PackSize { get; init; } = 64 << 20;
 
     /// <summary>Memory for decoded chunks, in bytes, outside the garbage collector's heap. 0 turns the cache off.</summary>
-    public long ChunkCacheSize { get; init; } = 512L << 20;
+    public long ChunkCacheSize { get; init; } = 448L << 20;
 
     /// <summary>Memory for what the index holds outside RocksDB (recent changes, cached look-ups), in bytes.</summary>
-    public long IndexMemory { get; init; } = 192L << 20;
+    public long IndexMemory { get; init; } = 256L << 20;
 
     /// <summary>Memory for RocksDB's block cache and memtables, in bytes.</summary>
     public long RocksDbMemory { get; init; } = 128L << 20;

@@ -26,8 +26,10 @@ internal unsafe struct ChunkRead
 /// it is handed on. Holds the buffers of one caller at a time.
 /// </summary>
 /// <remarks>
-/// Invariants (P4): a byte reaches a destination or the cache only after the stored bytes matched their CRC32C and, unless
-/// the store was opened without, the plain bytes matched their hash.
+/// Invariants (P4): <see cref="Read"/> returns, and a chunk reaches the cache, only after the stored bytes matched their
+/// CRC32C and, unless the store was opened without, the plain bytes matched their hash. Chunks that are stored raw, side by
+/// side and wanted side by side, are read right to their destination and verified there; after an exception the
+/// destinations hold anything.
 /// </remarks>
 internal sealed unsafe class ChunkReader
 {
@@ -39,6 +41,7 @@ internal sealed unsafe class ChunkReader
 
     private const int MaxGroupBytes = 1 << 20; // of stored bytes, and of plain bytes
     private const int MaxGap = 16 << 10; // bytes that are read and thrown away rather than split a read
+    private const int LongDirectRun = 64 << 10; // worth a read of its own, though a longer one could go to the buffer
 
     private readonly ChunkStore _store;
     private readonly byte[] _storedBuffer = GC.AllocateUninitializedArray<byte>(MaxGroupBytes, pinned: true);
@@ -53,7 +56,7 @@ internal sealed unsafe class ChunkReader
     public ChunkReader(ChunkStore store) => _store = store;
 
     /// <summary>Reads all; chunks are <paramref name="chunkSize"/> bytes long.</summary>
-    /// <exception cref="ChunkDamagedException">A chunk is not what it was; nothing of it was handed on.</exception>
+    /// <exception cref="ChunkDamagedException">A chunk is not what it was.</exception>
     public void Read(ReadOnlySpan<ChunkRead> reads, int chunkSize)
     {
         int missCount = 0;
@@ -94,14 +97,21 @@ internal sealed unsafe class ChunkReader
         int maxCount = MaxGroupBytes / chunkSize;
         while (count < misses.Length && count < maxCount)
         {
-            int room = MaxGroupBytes - storedLength;
-            (int runCount, int runLength) = MeasureRun(reads, misses[count..], Math.Min(maxCount - count, misses.Length - count), room);
-            if (runCount == 0)
+            ReadOnlySpan<int> rest = misses.Slice(count, Math.Min(maxCount, misses.Length) - count);
+            (int runCount, int runLength) = MeasureRun(reads, rest, MaxGroupBytes - storedLength);
+            int directCount = MeasureDirectRun(reads, rest, chunkSize);
+            bool isDirect = directCount >= Math.Max(1, runCount) || directCount * chunkSize >= LongDirectRun;
+            if (isDirect)
+            {
+                (runCount, runLength) = (directCount, 0);
+            }
+            else if (runCount == 0)
             {
                 break; // for the next group, whose buffer is empty
             }
 
-            if (!TryReadRun(reads, misses.Slice(count, runCount), count, storedLength, runLength, chunkSize))
+            ReadOnlySpan<int> run = rest[..runCount];
+            if (!(isDirect ? TryReadDirect(reads, run, count, chunkSize) : TryReadRun(reads, run, count, storedLength, runLength, chunkSize)))
             {
                 ReadOneByOne(reads, misses[..(count + runCount)], chunkSize);
                 return count + runCount;
@@ -127,7 +137,7 @@ internal sealed unsafe class ChunkReader
     }
 
     // How many of the misses come with one read of the first one's pack, and how long it is.
-    private static (int Count, int Length) MeasureRun(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> misses, int maxCount, int room)
+    private static (int Count, int Length) MeasureRun(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> misses, int room)
     {
         ChunkLocation first = reads[misses[0]].Entry.Location;
         long end = (long)first.Offset + first.StoredLength;
@@ -137,7 +147,7 @@ internal sealed unsafe class ChunkReader
         }
 
         int count = 1;
-        while (count < maxCount)
+        while (count < misses.Length)
         {
             ChunkLocation next = reads[misses[count]].Entry.Location;
             long nextEnd = (long)next.Offset + next.StoredLength;
@@ -153,18 +163,73 @@ internal sealed unsafe class ChunkReader
         return (count, (int)(end - first.Offset));
     }
 
+    // How many of the misses are whole raw chunks, side by side in the pack and at their destinations.
+    private static int MeasureDirectRun(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> misses, int chunkSize)
+    {
+        ref readonly ChunkRead first = ref reads[misses[0]];
+        int count = 0;
+        while (count < misses.Length)
+        {
+            ref readonly ChunkRead next = ref reads[misses[count]];
+            ChunkLocation location = next.Entry.Location;
+            int distance = count * chunkSize;
+            if (next.Length != chunkSize || location.Codec != ChunkCodec.Raw || location.StoredLength != chunkSize
+                || next.Destination != first.Destination + distance || location.PackId != first.Entry.Location.PackId
+                || location.Offset != first.Entry.Location.Offset + (long)distance)
+            {
+                break;
+            }
+
+            count++;
+        }
+
+        return count;
+    }
+
+    // Reads a run of raw chunks to their destination; false when any of it is not right, whatever it is.
+    private bool TryReadDirect(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> run, int index, int chunkSize)
+    {
+        ref readonly ChunkRead first = ref reads[run[0]];
+        var destination = new Span<byte>(first.Destination, run.Length * chunkSize);
+        if (!TryReadPack(first.Entry.Location, destination, out int read) || read < destination.Length)
+        {
+            return false;
+        }
+
+        for (int i = 0; i < run.Length; i++)
+        {
+            if (Crc32C.Compute(destination.Slice(i * chunkSize, chunkSize)) != reads[run[i]].Entry.Location.Checksum)
+            {
+                return false;
+            }
+
+            _plain[index + i] = (nint)reads[run[i]].Destination;
+        }
+
+        return true;
+    }
+
+    private bool TryReadPack(in ChunkLocation location, Span<byte> buffer, out int read)
+    {
+        try
+        {
+            using PackSet.Lease lease = _store.Packs.Acquire(location.PackId);
+            read = lease.File.Read(buffer, location.Offset);
+            return true;
+        }
+        catch (StoreIOException)
+        {
+            read = 0;
+            return false;
+        }
+    }
+
     // Reads a run to the buffer and decodes it; false when any of it is not right, whatever it is.
     private bool TryReadRun(ReadOnlySpan<ChunkRead> reads, ReadOnlySpan<int> run, int index, int bufferStart, int length, int chunkSize)
     {
         ChunkLocation first = reads[run[0]].Entry.Location;
         Span<byte> buffer = _storedBuffer.AsSpan(bufferStart, length);
-        int read;
-        try
-        {
-            using PackSet.Lease lease = _store.Packs.Acquire(first.PackId);
-            read = lease.File.Read(buffer, first.Offset);
-        }
-        catch (StoreIOException)
+        if (!TryReadPack(first, buffer, out int read))
         {
             return false;
         }
@@ -206,7 +271,11 @@ internal sealed unsafe class ChunkReader
     private void HandOn(in ChunkRead wanted, nint plainAddress, int chunkSize, bool isWorthCaching)
     {
         var plain = new ReadOnlySpan<byte>((void*)plainAddress, chunkSize);
-        plain.Slice(wanted.Offset, wanted.Length).CopyTo(new Span<byte>(wanted.Destination, wanted.Length));
+        if (plainAddress != (nint)wanted.Destination)
+        {
+            plain.Slice(wanted.Offset, wanted.Length).CopyTo(new Span<byte>(wanted.Destination, wanted.Length));
+        }
+
         if (isWorthCaching)
         {
             _store.Cache.Add(wanted.Entry.Hash, plain);

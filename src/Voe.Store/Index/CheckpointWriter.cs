@@ -188,29 +188,11 @@ internal sealed unsafe class CheckpointWriter
 
     private void WriteRows(RocksBatch batch, UsageChanges changes, Delta frozen)
     {
-        int count = frozen.Map.Count;
-        var keys = ArrayPool<UInt128>.Shared.Rent(count);
-        nint[] slots = ArrayPool<nint>.Shared.Rent(count);
-        try
+        var slots = frozen.SortedMap;
+        using var cursor = _reader.OpenRows();
+        for (int i = 0; i < slots.Length; i += BatchSize)
         {
-            frozen.Map.CopySlots(slots);
-            for (int i = 0; i < count; i++)
-            {
-                var slot = (IndexSlot*)slots[i];
-                keys[i] = new UInt128(slot->Volume, slot->Chunk);
-            }
-
-            keys.AsSpan(0, count).Sort(slots.AsSpan(0, count));
-            using var cursor = _reader.OpenRows();
-            for (int i = 0; i < count; i += BatchSize)
-            {
-                WriteRowGroup(batch, changes, frozen.ZeroRanges, cursor, slots.AsSpan(i, Math.Min(BatchSize, count - i)));
-            }
-        }
-        finally
-        {
-            ArrayPool<UInt128>.Shared.Return(keys);
-            ArrayPool<nint>.Shared.Return(slots);
+            WriteRowGroup(batch, changes, frozen.ZeroRanges, cursor, slots.Slice(i, Math.Min(BatchSize, slots.Length - i)));
         }
     }
 

@@ -26,6 +26,7 @@ internal sealed class Delta : IDisposable
     private readonly bool[] _volumesSeen = new bool[256];
     private readonly Dictionary<uint, (long Chunks, long Bytes)> _stored = [];
     private ZeroRanges _zeroRanges = ZeroRanges.Empty;
+    private nint[]? _sortedMap;
     private uint _storedPack;
     private long _storedChunks;
     private long _storedBytes;
@@ -178,9 +179,34 @@ internal sealed class Delta : IDisposable
         return _stored;
     }
 
+    /// <summary>The slots of <see cref="Map"/> in the order of their keys. When frozen; the checkpoint alone.</summary>
+    public unsafe ReadOnlySpan<nint> SortedMap
+    {
+        get
+        {
+            if (_sortedMap is null)
+            {
+                nint[] slots = new nint[Map.Count];
+                var keys = new UInt128[slots.Length];
+                Map.CopySlots(slots);
+                for (int i = 0; i < slots.Length; i++)
+                {
+                    var slot = (IndexSlot*)slots[i];
+                    keys[i] = new UInt128(slot->Volume, slot->Chunk);
+                }
+
+                keys.AsSpan().Sort(slots.AsSpan());
+                _sortedMap = slots;
+            }
+
+            return _sortedMap;
+        }
+    }
+
     /// <summary>Makes the delta empty. No reader may be inside.</summary>
     public void Clear()
     {
+        _sortedMap = null;
         Chunks.Clear();
         Map.Clear();
         Volatile.Write(ref _zeroRanges, ZeroRanges.Empty);

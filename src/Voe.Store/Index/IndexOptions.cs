@@ -4,11 +4,11 @@ namespace Voe.Store.Index;
 internal sealed record IndexOptions
 {
     /// <summary>
-    /// Memory outside RocksDB in bytes, 1 MiB or more: a sixth for the filter of chunks (10 bits each for 26 million chunks with the
-    /// default), and equal shares of the rest for the changes since the last checkpoint, for the changes that a checkpoint is
-    /// writing, and for cached look-ups.
+    /// Memory outside RocksDB in bytes, 1 MiB or more. In sixteenths: 2 for the filter of chunks (10 bits each for 26 million chunks
+    /// with the default), 4 for the changes since the last checkpoint, 4 for the changes that a checkpoint is writing, 1 for
+    /// chunks that were looked up, 5 for leaves of the volumes' maps (5.5 GiB of volumes in chunks of 4 KiB with the default).
     /// </summary>
-    public long Memory { get; init; } = 192L << 20;
+    public long Memory { get; init; } = 256L << 20;
 
     /// <summary>Memory of RocksDB's block cache in bytes: data, index and filter blocks. 4 MiB or more.</summary>
     public long RocksDbMemory { get; init; } = 128L << 20;

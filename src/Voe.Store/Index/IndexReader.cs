@@ -11,22 +11,22 @@ internal sealed unsafe class IndexReader : IDisposable
 {
     private const int BatchSize = SlotTable<MapKey>.BatchSize;
 
-    // Missing rows this dense are walked by an iterator, which seeks once; sparser ones are looked up by key.
-    private const int WalkDensity = 4;
+    // So many missing rows of one leaf are worth reading it whole, by an iterator, which seeks once.
+    private const int ManyOfLeaf = 8;
     private readonly RocksReader _rocks;
     private readonly ChunkFilterKeeper _filter;
     private readonly LookupCache<ChunkKey> _chunkCache;
-    private readonly LookupCache<MapKey> _mapCache;
+    private readonly MapLeafCache _mapCache;
     private IndexView? _view;
 
-    /// <summary>A reader whose two caches take at most <paramref name="cacheMemory"/> bytes.</summary>
-    public IndexReader(RocksReader rocks, ChunkFilterKeeper filter, IndexView view, long cacheMemory)
+    /// <summary>A reader with so many bytes for cached chunks, and for cached leaves of the maps.</summary>
+    public IndexReader(RocksReader rocks, ChunkFilterKeeper filter, IndexView view, long chunkMemory, long mapMemory)
     {
         _rocks = rocks;
         _filter = filter;
         _view = view;
-        _chunkCache = new LookupCache<ChunkKey>(cacheMemory / 2);
-        _mapCache = new LookupCache<MapKey>(cacheMemory / 2);
+        _chunkCache = new LookupCache<ChunkKey>(chunkMemory);
+        _mapCache = new MapLeafCache(mapMemory);
     }
 
     /// <summary>The view that look-ups take now.</summary>
@@ -71,7 +71,7 @@ internal sealed unsafe class IndexReader : IDisposable
                     keys[k] = new MapKey(volume, firstChunk + (ulong)(i + k));
                 }
 
-                ReadBatch(view, keys, entries.Slice(i, count), isConsecutive: true);
+                ReadBatch(view, keys, entries.Slice(i, count));
             }
         }
         finally
@@ -95,7 +95,7 @@ internal sealed unsafe class IndexReader : IDisposable
                     keys[k] = new MapKey(volume, chunks[i + k]);
                 }
 
-                ReadBatch(view, keys, entries.Slice(i, count), isConsecutive: false);
+                ReadBatch(view, keys, entries.Slice(i, count));
             }
         }
         finally
@@ -115,15 +115,11 @@ internal sealed unsafe class IndexReader : IDisposable
         var ranges = frozen.ZeroRanges;
         if (ranges.Count != 0)
         {
-            _mapCache.RemoveWhere(key => ranges.Contains(key.Volume, key.Chunk));
+            _mapCache.Remove(ranges);
         }
 
-        nint[] slots = new nint[Math.Max(frozen.Map.Count, frozen.Chunks.Count)];
-        foreach (nint slot in slots.AsSpan(0, frozen.Map.CopySlots(slots)))
-        {
-            _mapCache.Put(MapKey.ReadFrom((IndexSlot*)slot), IndexSlot.GetValue((IndexSlot*)slot));
-        }
-
+        _mapCache.Update(frozen.SortedMap);
+        nint[] slots = new nint[frozen.Chunks.Count];
         var chunkSlots = slots.AsSpan(0, frozen.Chunks.CopySlots(slots));
         _filter.Add(chunkSlots);
         foreach (nint slot in chunkSlots)
@@ -237,39 +233,44 @@ internal sealed unsafe class IndexReader : IDisposable
         }
     }
 
-    private void ReadBatch(IndexView view, MapKey* keys, Span<MapEntry> entries, bool isConsecutive)
+    private void ReadBatch(IndexView view, MapKey* keys, Span<MapEntry> entries)
     {
-        ulong* tableHashes = stackalloc ulong[BatchSize];
-        for (int i = 0; i < entries.Length; i++)
-        {
-            tableHashes[i] = keys[i].TableHash;
-        }
-
         fixed (MapEntry* found = entries)
         {
             ulong missing = ulong.MaxValue >>> (BatchSize - entries.Length);
-            missing = FindInDelta(view.Active, keys, tableHashes, missing, found);
+            missing = FindInDelta(view.Active, keys, missing, found);
             if (missing != 0 && view.Frozen is not null)
             {
-                missing = FindInDelta(view.Frozen, keys, tableHashes, missing, found);
+                missing = FindInDelta(view.Frozen, keys, missing, found);
             }
 
             if (missing != 0)
             {
-                missing = _mapCache.FindMany(keys, tableHashes, missing, found);
+                missing = _mapCache.FindMany(keys, missing, found);
             }
 
             if (missing != 0)
             {
-                ReadFromRocks(keys, missing, found, isConsecutive);
+                ReadFromRocks(keys, missing, found);
             }
         }
     }
 
     // The table first: what it has is newer than the ranges.
-    private static ulong FindInDelta(Delta delta, MapKey* keys, ulong* tableHashes, ulong missing, MapEntry* entries)
+    private static ulong FindInDelta(Delta delta, MapKey* keys, ulong missing, MapEntry* entries)
     {
-        missing = delta.Map.FindMany(keys, tableHashes, missing, entries);
+        if (delta.Map.Count != 0)
+        {
+            ulong* tableHashes = stackalloc ulong[BatchSize];
+            for (ulong rest = missing; rest != 0; rest &= rest - 1)
+            {
+                int index = BitOperations.TrailingZeroCount(rest);
+                tableHashes[index] = keys[index].TableHash;
+            }
+
+            missing = delta.Map.FindMany(keys, tableHashes, missing, entries);
+        }
+
         var ranges = delta.ZeroRanges;
         if (ranges.Count == 0)
         {
@@ -289,36 +290,54 @@ internal sealed unsafe class IndexReader : IDisposable
         return missing;
     }
 
-    private void ReadFromRocks(MapKey* keys, ulong missing, MapEntry* entries, bool isConsecutive)
+    // Leaf by leaf: one that is wanted again, or of which much is wanted now, is read whole and cached; the rest by key.
+    private void ReadFromRocks(MapKey* keys, ulong missing, MapEntry* entries)
     {
+        Span<MapEntry> leafEntries = stackalloc MapEntry[MapLeafCache.LeafSize];
         int generation = _mapCache.Generation;
-        int first = BitOperations.TrailingZeroCount(missing);
-        int span = BatchSize - BitOperations.LeadingZeroCount(missing) - first;
-        int count = BitOperations.PopCount(missing);
-        Span<MapEntry> found = stackalloc MapEntry[BatchSize];
-        Span<MapKey> rows = stackalloc MapKey[BatchSize];
-        bool isWalk = isConsecutive && count > 1 && span <= count * WalkDensity;
-        if (isWalk)
+        ulong single = 0;
+        while (missing != 0)
         {
-            _rocks.ReadRows(keys[first].Volume, keys[first].Chunk, found[..span]);
-        }
-        else
-        {
-            int next = 0;
-            for (ulong rest = missing; rest != 0; rest &= rest - 1)
+            ulong run = MapLeafCache.FirstRun(keys, missing);
+            missing &= ~run;
+            MapKey first = keys[BitOperations.TrailingZeroCount(run)];
+            ulong leaf = MapLeafCache.LeafOf(first.Chunk);
+            if (BitOperations.PopCount(run) < ManyOfLeaf && !_mapCache.WasMissedBefore(first.Volume, leaf))
             {
-                rows[next++] = keys[BitOperations.TrailingZeroCount(rest)];
+                single |= run;
+                continue;
             }
 
-            _rocks.ReadRows(rows[..count], found[..count]);
+            _rocks.ReadRows(first.Volume, MapLeafCache.FirstOf(leaf), leafEntries);
+            _mapCache.TryAdd(first.Volume, leaf, leafEntries, generation);
+            for (; run != 0; run &= run - 1)
+            {
+                int index = BitOperations.TrailingZeroCount(run);
+                entries[index] = leafEntries[MapLeafCache.PlaceOf(keys[index].Chunk)];
+            }
         }
 
-        int row = 0;
-        for (ulong rest = missing; rest != 0; rest &= rest - 1, row++)
+        if (single != 0)
         {
-            int index = BitOperations.TrailingZeroCount(rest);
-            entries[index] = found[isWalk ? index - first : row];
-            _mapCache.TryAdd(in keys[index], in entries[index], generation);
+            ReadSingleRows(keys, single, entries);
+        }
+    }
+
+    private void ReadSingleRows(MapKey* keys, ulong wanted, MapEntry* entries)
+    {
+        Span<MapEntry> found = stackalloc MapEntry[BatchSize];
+        Span<MapKey> rows = stackalloc MapKey[BatchSize];
+        int count = 0;
+        for (ulong rest = wanted; rest != 0; rest &= rest - 1)
+        {
+            rows[count++] = keys[BitOperations.TrailingZeroCount(rest)];
+        }
+
+        _rocks.ReadRows(rows[..count], found[..count]);
+        count = 0;
+        for (ulong rest = wanted; rest != 0; rest &= rest - 1)
+        {
+            entries[BitOperations.TrailingZeroCount(rest)] = found[count++];
         }
     }
 }

@@ -141,26 +141,6 @@ internal sealed unsafe class LookupCache<TKey> : IDisposable
         }
     }
 
-    /// <summary>Drops all keys for which the predicate holds; after <see cref="BeginUpdate"/>. Looks at every slot.</summary>
-    public void RemoveWhere(Func<TKey, bool> predicate)
-    {
-        for (int group = 0; group < _groups.GroupCount; group++)
-        {
-            lock (_stripes[group & (StripeCount - 1)])
-            {
-                uint used = ~SlotGroups.Match(_groups.LoadTags(group), 0) & 0xFFFF;
-                for (; used != 0; used &= used - 1)
-                {
-                    int place = BitOperations.TrailingZeroCount(used);
-                    if (predicate(TKey.ReadFrom(_groups.SlotAt(group, place))))
-                    {
-                        _groups.SetTag(group, place, 0);
-                    }
-                }
-            }
-        }
-    }
-
     /// <summary>Frees the memory. No reader may be inside.</summary>
     public void Dispose()
     {

@@ -57,12 +57,11 @@ internal sealed class StoreIndex : IDisposable
 
         _failPoint = options.FailPoint;
         _checkpoint = new CheckpointWriter(_database, _rocks, _ledger, directory, _failPoint);
-        long sixth = Math.Max(options.Memory, 1L << 20) / 6;
-        _filter = new ChunkFilterKeeper(_database, _rocks, directory, sixth);
-        long part = sixth * 5 / 3;
-        _active = new Delta(part);
-        _spare = new Delta(part);
-        _reader = new IndexReader(_rocks, _filter, new IndexView(_active, null), part);
+        long part = Math.Max(options.Memory, 1L << 20) / 16;
+        _filter = new ChunkFilterKeeper(_database, _rocks, directory, 2 * part);
+        _active = new Delta(4 * part);
+        _spare = new Delta(4 * part);
+        _reader = new IndexReader(_rocks, _filter, new IndexView(_active, null), part, 5 * part);
     }
 
     /// <summary>Opens the index in a local directory, which is created when missing.</summary>

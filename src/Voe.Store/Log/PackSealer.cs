@@ -10,7 +10,7 @@ namespace Voe.Store.Log;
 /// </summary>
 internal sealed class PackSealer
 {
-    private const int MaxWaiting = 4;
+    private const int MaxWaiting = 16;
     private const int CompressionLevel = 1;
     private const int RetryIntervalMs = 1000;
 

@@ -135,7 +135,7 @@ public sealed class IndexTablesTests
         Assert.False(cache.TryAdd(in key, EntryOf(1), before));
         Assert.True(cache.TryGet(in key, key.TableHash, out var entry));
         Assert.Equal(EntryOf(2), entry);
-        cache.RemoveWhere(candidate => candidate.Chunk == 2);
+        cache.Remove(in key);
         Assert.False(cache.TryGet(in key, key.TableHash, out _));
         Assert.False(cache.TryAdd(in key, EntryOf(1), before));
     }
