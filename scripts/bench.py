@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import datetime
+import itertools
 import json
 import mmap
 import os
@@ -21,6 +22,7 @@ VOLUME_MIB = 4096  # what both servers export; no case writes more
 SYNC_LIMIT_S = 60
 WARM_UP_MIB = 256  # moved before each measurement by the same job: the just-in-time compiler and fio's start are not the matter
 TOUCH_MIB = 4096   # memory used once before each measurement
+SEEDS = itertools.count(1)  # else fio writes the same bytes in each run, and new data is none
 SETTLE_S = 1.0     # between runs, after a sync: what one server left to do must not slow the other
 
 
@@ -114,7 +116,8 @@ def fio(server, mib, options, offset_mib=0):
     jobs = next((int(option.split('=')[1]) for option in options if option.startswith('--numjobs=')), 1)
     area = VOLUME_MIB // 2 if '--norandommap' in options else mib
     command = ['fio', '--name=bench', '--ioengine=nbd', f'--uri=nbd+unix:///disk0?socket={server.socket}',
-               f'--offset={offset_mib}m', f'--size={area // jobs}m', f'--io_size={mib // jobs}m', '--output-format=json', '--thread', *options]
+               f'--offset={offset_mib}m', f'--size={area // jobs}m', f'--io_size={mib // jobs}m', '--output-format=json', '--thread',
+               f'--randseed={next(SEEDS)}', *options]
     if jobs > 1:
         command += [f'--offset_increment={area // jobs}m', '--group_reporting']
     before = server.cpu_seconds()

@@ -192,7 +192,13 @@ internal sealed unsafe class CheckpointWriter
         using var cursor = _reader.OpenRows();
         for (int i = 0; i < slots.Length; i += BatchSize)
         {
-            WriteRowGroup(batch, changes, frozen.ZeroRanges, cursor, slots.Slice(i, Math.Min(BatchSize, slots.Length - i)));
+            var group = slots.Slice(i, Math.Min(BatchSize, slots.Length - i));
+            foreach (nint slot in group)
+            {
+                SlotGroups.Prefetch((IndexSlot*)slot);
+            }
+
+            WriteRowGroup(batch, changes, frozen.ZeroRanges, cursor, group);
         }
     }
 

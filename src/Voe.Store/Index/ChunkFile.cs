@@ -22,8 +22,11 @@ internal static unsafe class ChunkFile
             native.rocksdb_sstfilewriter_open(writer, path);
             byte* key = stackalloc byte[Hashing.ChunkHash.Size];
             byte* value = stackalloc byte[IndexKeys.LocationSize];
-            foreach (nint slot in slots)
+            for (int i = 0; i < slots.Length; i++)
             {
+                // In the order of the hashes the slots lie anywhere: the memory accesses of some overlap.
+                SlotGroups.Prefetch((IndexSlot*)slots[Math.Min(i + SlotGroups.PrefetchDistance, slots.Length - 1)]);
+                nint slot = slots[i];
                 var entry = IndexSlot.GetValue((IndexSlot*)slot);
                 entry.Hash.Write(new Span<byte>(key, Hashing.ChunkHash.Size));
                 if (entry.Location.IsNone)

@@ -154,6 +154,7 @@ internal sealed unsafe class MapLeafCache : IDisposable
             while (end < slots.Length && ((IndexSlot*)slots[end])->Volume == key.Volume && LeafOf(((IndexSlot*)slots[end])->Chunk) == leaf)
             {
                 end++;
+                SlotGroups.Prefetch((IndexSlot*)slots[Math.Min(end + SlotGroups.PrefetchDistance, slots.Length - 1)]);
             }
 
             UpdateLeaf(key.Volume, leaf, slots[first..end], whole);

@@ -18,6 +18,9 @@ internal sealed unsafe class SlotGroups : IDisposable
     /// <summary>Slots in a group: the bytes of one vector.</summary>
     public const int GroupSize = 16;
 
+    /// <summary>How many slots ahead one is worth prefetching in a walk over slots that lie anywhere.</summary>
+    public const int PrefetchDistance = 16;
+
     private readonly NativeRegion _tagRegion;
     private readonly NativeRegion _slotRegion;
     private readonly byte* _tags;
