@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 
@@ -67,6 +68,7 @@ public sealed class NbdClient : IDisposable
     private readonly Socket _socket;
     private ulong _nextCookie = 1;
     private bool _isExtended;
+    private SslStream? _tls;
 
     /// <summary>Connects; sends nothing yet.</summary>
     public NbdClient(EndPoint server)
@@ -103,6 +105,12 @@ public sealed class NbdClient : IDisposable
     /// <summary>Sends raw bytes.</summary>
     public void Send(ReadOnlySpan<byte> bytes)
     {
+        if (_tls is not null)
+        {
+            _tls.Write(bytes);
+            return;
+        }
+
         while (!bytes.IsEmpty)
         {
             bytes = bytes[_socket.Send(bytes)..];
@@ -122,7 +130,7 @@ public sealed class NbdClient : IDisposable
     {
         while (!buffer.IsEmpty)
         {
-            int received = _socket.Receive(buffer);
+            int received = _tls?.Read(buffer) ?? _socket.Receive(buffer);
             buffer = received > 0 ? buffer[received..] : throw new EndOfStreamException("the server has closed the connection");
         }
     }
@@ -132,13 +140,27 @@ public sealed class NbdClient : IDisposable
     {
         try
         {
-            return _socket.Receive(new byte[1]) == 0;
+            return (_tls?.Read(new byte[1]) ?? _socket.Receive(new byte[1])) == 0;
+        }
+        catch (IOException) when (_tls is not null)
+        {
+            return true;
         }
         catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionReset)
         {
             return true;
         }
     }
+
+    /// <summary>Receives one byte; null when the server has ended the connection in order.</summary>
+    public byte? TryReceive()
+    {
+        byte[] one = new byte[1];
+        return (_tls?.Read(one) ?? _socket.Receive(one)) > 0 ? one[0] : null;
+    }
+
+    /// <summary>Sends raw bytes below TLS.</summary>
+    public void SendUnderTls(ReadOnlySpan<byte> bytes) => _socket.Send(bytes);
 
     /// <summary>Nothing more will be sent; replies can still be received.</summary>
     public void StopSending() => _socket.Shutdown(SocketShutdown.Send);
@@ -154,6 +176,15 @@ public sealed class NbdClient : IDisposable
 
         Send(BigEndian(clientFlags));
         return BinaryPrimitives.ReadUInt16BigEndian(greeting.AsSpan(16));
+    }
+
+    /// <summary>Goes on under TLS; the server has acknowledged STARTTLS.</summary>
+    /// <exception cref="System.Security.Authentication.AuthenticationException">No TLS came about.</exception>
+    public void SpeakTls(SslClientAuthenticationOptions options)
+    {
+        var stream = new SslStream(new NetworkStream(_socket, ownsSocket: false));
+        stream.AuthenticateAsClient(options);
+        _tls = stream;
     }
 
     /// <summary>Sends an option.</summary>
@@ -339,7 +370,11 @@ public sealed class NbdClient : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _socket.Dispose();
+    public void Dispose()
+    {
+        _tls?.Dispose();
+        _socket.Dispose();
+    }
 
     private static NbdClient Connect(EndPoint server, string export, uint format, string[] contexts)
     {

@@ -53,6 +53,7 @@ internal sealed class CommandLine
                 ("Store and volumes", [_keys[StoreSection.Section.Find("path")!], _volume, .. OptionsOf(StoreSection.Section, "hash")]),
                 ("Exports and listeners", [.. OptionsOf(
                     ServerSection.Section, "nbd", "read-only", "export-volumes", "max-connections", "nbd-memory")]),
+                ("TLS", [.. OptionsOf(ServerSection.Section, "tls-certificate", "tls-key", "tls-client-ca", "tls-required")]),
                 ("Logs", [.. OptionsOf(ServerSection.Section, "log-level", "log-format")]),
                 ("Memory and tuning", [.. _keys.Where(key => IsTuning(key.Key)).Select(key => key.Value)]),
                 ("Other", [.. _root.Options.Where(option => option is HelpOption or VersionOption)]),

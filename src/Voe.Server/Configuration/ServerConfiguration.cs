@@ -1,4 +1,5 @@
 using Voe.Server.Configuration.Sections;
+using Voe.Server.Nbd;
 
 namespace Voe.Server.Configuration;
 
@@ -52,12 +53,25 @@ internal static class ServerConfiguration
             }
         }
 
+        CheckTls(options.Tls, mistakes);
         if (options.StorePath.Length == 0 && mistakes.Count == 0)
         {
             mistakes.Add("there is no store: say --store DIR, or path = \"DIR\" below [store] in the file of --config");
         }
 
         return options;
+    }
+
+    private static void CheckTls(NbdTlsOptions tls, Mistakes mistakes)
+    {
+        if ((tls.CertificateFile.Length == 0) != (tls.KeyFile.Length == 0))
+        {
+            mistakes.Add("tls-certificate and tls-key belong together: say both, or neither");
+        }
+        else if (tls.CertificateFile.Length == 0 && (tls.ClientCaFile.Length > 0 || tls.IsRequired))
+        {
+            mistakes.Add("tls-client-ca and tls-required need a certificate: say tls-certificate and tls-key too");
+        }
     }
 
     private static VolumeSpec[] ReadVolumes(IReadOnlyList<string> arguments, IReadOnlyList<ConfigTable> tables, Mistakes mistakes)

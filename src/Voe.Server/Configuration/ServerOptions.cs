@@ -38,6 +38,9 @@ internal sealed record ServerOptions
     /// <summary>What NBD clients may take.</summary>
     public NbdLimits Nbd { get; init; } = new();
 
+    /// <summary>TLS for NBD; none without a certificate.</summary>
+    public NbdTlsOptions Tls { get; init; } = new();
+
     /// <summary>What is logged.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 

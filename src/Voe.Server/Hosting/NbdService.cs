@@ -13,11 +13,14 @@ internal sealed class NbdService : IHostedService, IFrontDoor, IDisposable
     private static readonly TimeSpan ClientPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ClientLimit = TimeSpan.FromSeconds(4);
 
+    private static readonly TimeSpan ExpiryNotice = TimeSpan.FromDays(14);
+
     private readonly ServerOptions _options;
     private readonly ExportTable _exports;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private NbdServer? _server;
+    private NbdTls? _tls;
 
     /// <summary>A listener that does not listen yet.</summary>
     public NbdService(ServerOptions options, ExportTable exports, TimeProvider time, ILogger logger)
@@ -37,20 +40,20 @@ internal sealed class NbdService : IHostedService, IFrontDoor, IDisposable
         cancellationToken.ThrowIfCancellationRequested();
         try
         {
-            _server = new NbdServer(_options.NbdEndPoints, _exports, _options.Nbd, _logger, _time);
+            _tls = NbdTls.Load(_options.Tls);
+            _server = new NbdServer(_options.NbdEndPoints, _exports, _options.Nbd, _logger, _time, _tls);
+        }
+        catch (NbdTlsException failure)
+        {
+            throw new StartException(ExitStatus.Usage, failure.Message, failure);
         }
         catch (ListenException failure)
         {
             throw new StartException(ExitStatus.Listen, failure.Message, failure);
         }
 
-        foreach (NbdEndPoint endPoint in _server.EndPoints.Where(endPoint => endPoint.IsBeyondLoopback))
-        {
-            _logger.LogWarning(
-                "{EndPoint} can be reached from other machines: whoever does reads and writes all exports, NBD asks for no password",
-                endPoint);
-        }
-
+        WarnOfStrangers();
+        WarnOfExpiry();
         _server.Start();
         string noun = _options.Targets.Count == 0 ? "volume" : "export";
         string count = _exports.Count == 1 ? $"1 {noun}" : $"{_exports.Count} {noun}s";
@@ -74,5 +77,37 @@ internal sealed class NbdService : IHostedService, IFrontDoor, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _server?.Dispose();
+    public void Dispose()
+    {
+        _server?.Dispose();
+        _tls?.Dispose();
+    }
+
+    private void WarnOfStrangers()
+    {
+        if (_tls is { IsRequired: true, AsksForCertificate: true })
+        {
+            return;
+        }
+
+        string why = _tls switch
+        {
+            null => "NBD asks for no password",
+            { IsRequired: false } => "TLS is offered, and not required (tls-required)",
+            _ => "TLS asks for no certificate (tls-client-ca)",
+        };
+        foreach (NbdEndPoint endPoint in _server!.EndPoints.Where(endPoint => endPoint.IsBeyondLoopback))
+        {
+            _logger.LogWarning(
+                "{EndPoint} can be reached from other machines: whoever does reads and writes all exports, {Why}", endPoint, why);
+        }
+    }
+
+    private void WarnOfExpiry()
+    {
+        if (_tls is not null && _tls.Expires - _time.GetUtcNow() < ExpiryNotice)
+        {
+            _logger.LogWarning("the TLS certificate \"{Subject}\" expires at {Expires:u}", _tls.Subject, _tls.Expires);
+        }
+    }
 }

@@ -42,6 +42,9 @@ internal sealed class NbdConnection
     private bool _isStopping;
     private NbdReceiver? _receiver;
 
+    // The socket, or TLS over it once the handshake has agreed on that; set before there is a second thread.
+    private NbdTransport _transport;
+
     /// <summary>A connection over a socket that it owns from now on.</summary>
     /// <param name="socket">The connected socket.</param>
     /// <param name="resources">What all connections share.</param>
@@ -50,6 +53,7 @@ internal sealed class NbdConnection
     public NbdConnection(NbdSocket socket, NbdResources resources, string peer, Action<NbdConnection> ended)
     {
         _socket = socket;
+        _transport = socket;
         _resources = resources;
         _ended = ended;
         Peer = peer;
@@ -131,7 +135,7 @@ internal sealed class NbdConnection
         bool isSent;
         lock (_sendGate)
         {
-            isSent = _socket.Send(replies);
+            isSent = _transport.Send(replies);
         }
 
         if (!isSent)
@@ -307,7 +311,7 @@ internal sealed class NbdConnection
     {
         try
         {
-            NbdSession? session = new NbdNegotiation(_socket, _resources, Peer).Run();
+            NbdSession? session = Negotiate();
             if (session is not null && TryBeginTransmission(session))
             {
                 _resources.Logger.LogInformation("nbd: {Peer} uses \"{Export}\"", Peer, session.Export.Name);
@@ -345,13 +349,26 @@ internal sealed class NbdConnection
         }
     }
 
+    private NbdSession? Negotiate()
+    {
+        var negotiation = new NbdNegotiation(_socket, _resources, Peer);
+        try
+        {
+            return negotiation.Run();
+        }
+        finally
+        {
+            _transport = negotiation.Transport;
+        }
+    }
+
     private bool TryBeginTransmission(NbdSession session)
     {
         lock (_roleGate)
         {
             Session = session;
             _resources.RoleWatch.Add(this);
-            _receiver = new NbdReceiver(_socket, _resources.ReceiveBuffers, session, ReadCost);
+            _receiver = new NbdReceiver(_transport, _resources.ReceiveBuffers, session, ReadCost);
             return !_isStopping;
         }
     }
@@ -375,7 +392,7 @@ internal sealed class NbdConnection
 
         _resources.RoleWatch.Remove(this);
         _receiver?.ReleaseBuffer();
-        _socket.Dispose();
+        _transport.Dispose();
         _ended(this);
     }
 }

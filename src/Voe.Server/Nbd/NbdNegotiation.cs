@@ -30,6 +30,7 @@ internal sealed class NbdNegotiation
     public NbdNegotiation(NbdSocket socket, NbdResources resources, string peer)
     {
         _socket = socket;
+        Transport = socket;
         _resources = resources;
         _peer = peer;
         _deadline = resources.Time.GetTimestamp()
@@ -44,11 +45,18 @@ internal sealed class NbdNegotiation
         End,
     }
 
+    /// <summary>What the transmission phase goes on with: the socket, or TLS over it. The caller disposes it.</summary>
+    public NbdTransport Transport { get; private set; }
+
+    private bool SpeaksFixedNewstyle => (_clientFlags & NbdHandshakeFlags.FixedNewstyle) != NbdHandshakeFlags.None;
+
+    private bool IsTls => Transport != _socket;
+
     /// <summary>Speaks with the client until it has chosen; null when the connection is to be closed.</summary>
     public NbdSession? Run()
     {
         Span<byte> flags = stackalloc byte[NbdHandshake.ClientFlagsSize];
-        if (!Send(NbdHandshake.Greeting()) || !_socket.ReceiveExactly(flags, _deadline))
+        if (!Send(NbdHandshake.Greeting()) || !Transport.ReceiveExactly(flags, _deadline))
         {
             return Refuse("no client flags came in time");
         }
@@ -58,12 +66,17 @@ internal sealed class NbdNegotiation
             return Refuse("it set client flags that this server did not offer");
         }
 
+        if (_resources.Tls is { IsRequired: true } && !SpeaksFixedNewstyle)
+        {
+            return Refuse("it does not speak fixed newstyle, and so no TLS, which this server requires");
+        }
+
         Span<byte> header = stackalloc byte[NbdHandshake.OptionHeaderSize];
         NbdSession? chosen = null;
         Next next = Next.Option;
         while (next == Next.Option)
         {
-            if (!_socket.ReceiveExactly(header, _deadline))
+            if (!Transport.ReceiveExactly(header, _deadline))
             {
                 return Refuse("it left, or did not choose an export in time");
             }
@@ -82,7 +95,12 @@ internal sealed class NbdNegotiation
     private Next AnswerOption(NbdOption option, int length, out NbdSession? chosen)
     {
         chosen = null;
-        bool isKnown = Enum.IsDefined(option) && option != NbdOption.StartTls;
+        if (_resources.Tls is { IsRequired: true } && !IsTls && option is not (NbdOption.StartTls or NbdOption.Abort))
+        {
+            return RequireTls(option, length);
+        }
+
+        bool isKnown = Enum.IsDefined(option);
         if (!isKnown || length > MaxOptionLength)
         {
             if (!Drop(length) || option == NbdOption.ExportName)
@@ -97,7 +115,7 @@ internal sealed class NbdNegotiation
         }
 
         byte[] data = new byte[length];
-        if (!_socket.ReceiveExactly(data, _deadline))
+        if (!Transport.ReceiveExactly(data, _deadline))
         {
             return Next.End;
         }
@@ -111,6 +129,8 @@ internal sealed class NbdNegotiation
                 return Next.End;
             case NbdOption.List:
                 return AnswerList(data);
+            case NbdOption.StartTls:
+                return AnswerStartTls(data);
             case NbdOption.StructuredReply:
             case NbdOption.ExtendedHeaders:
                 return AnswerFormat(option, data);
@@ -120,6 +140,52 @@ internal sealed class NbdNegotiation
             default:
                 return AnswerInfo(option, data, out chosen);
         }
+    }
+
+    /// <summary>Refuses everything that comes before TLS (proto.md, "FORCEDTLS mode").</summary>
+    private Next RequireTls(NbdOption option, int length)
+    {
+        if (!Drop(length) || option == NbdOption.ExportName)
+        {
+            Refuse("it asked for an export without TLS, which this server requires");
+            return Next.End;
+        }
+
+        return Reply(NbdHandshake.OptionError(option, NbdOptionReplyType.ErrorTlsRequired, "this server requires TLS: STARTTLS first"));
+    }
+
+    private Next AnswerStartTls(byte[] data)
+    {
+        const NbdOption Option = NbdOption.StartTls;
+        if (data.Length > 0 || IsTls)
+        {
+            string reason = IsTls ? "this is TLS already" : "STARTTLS has no data";
+            return Reply(NbdHandshake.OptionError(Option, NbdOptionReplyType.ErrorInvalid, reason));
+        }
+
+        if (_resources.Tls is not { } tls || !SpeaksFixedNewstyle)
+        {
+            return Reply(NbdHandshake.OptionError(Option, NbdOptionReplyType.ErrorPolicy, "this server was started without a certificate"));
+        }
+
+        // Nothing that came in the clear before this counts any more: somebody else may have sent it.
+        _format = NbdReplyFormat.Simple;
+        ForgetContexts();
+        if (!Send(NbdHandshake.OptionReply(Option, NbdOptionReplyType.Ack)))
+        {
+            return Next.End;
+        }
+
+        var transport = new NbdTlsTransport(_socket);
+        Transport = transport;
+        if (transport.TryAccept(tls, _deadline) is { } failure)
+        {
+            Refuse($"TLS failed: {failure}");
+            return Next.End;
+        }
+
+        _resources.Logger.LogInformation("nbd: {Peer} speaks {Tls}", _peer, transport.Describe());
+        return Next.Option;
     }
 
     private Next AnswerExportName(byte[] data, out NbdSession? chosen)
@@ -284,7 +350,7 @@ internal sealed class NbdNegotiation
 
     private Next Reply(byte[] message) => Send(message) ? Next.Option : Next.End;
 
-    private bool Send(byte[] message) => _socket.Send(message, _deadline);
+    private bool Send(byte[] message) => Transport.Send(message, _deadline);
 
     private bool Drop(int length)
     {
@@ -292,7 +358,7 @@ internal sealed class NbdNegotiation
         while (length > 0)
         {
             int count = Math.Min(length, piece.Length);
-            if (!_socket.ReceiveExactly(piece[..count], _deadline))
+            if (!Transport.ReceiveExactly(piece[..count], _deadline))
             {
                 return false;
             }

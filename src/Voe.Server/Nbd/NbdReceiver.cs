@@ -23,7 +23,7 @@ internal enum ReceiveOutcome
 /// </remarks>
 internal sealed class NbdReceiver
 {
-    private readonly NbdSocket _socket;
+    private readonly NbdTransport _transport;
     private readonly PinnedBufferPool _pool;
     private readonly NbdSession _session;
     private readonly CostEstimate _readCost;
@@ -33,14 +33,14 @@ internal sealed class NbdReceiver
     private volatile bool _isStopping;
 
     /// <summary>A receiver for the requests of a connection.</summary>
-    /// <param name="socket">The connection's socket.</param>
+    /// <param name="transport">The connection's bytes.</param>
     /// <param name="pool">Where receive buffers come from.</param>
     /// <param name="session">What the requests are for, and how they look.</param>
     /// <param name="readCost">How long reads take: bounds the reads of a group.</param>
-    public NbdReceiver(NbdSocket socket, PinnedBufferPool pool, NbdSession session, CostEstimate readCost)
+    public NbdReceiver(NbdTransport transport, PinnedBufferPool pool, NbdSession session, CostEstimate readCost)
     {
         _readCost = readCost;
-        _socket = socket;
+        _transport = transport;
         _pool = pool;
         _session = session;
     }
@@ -49,7 +49,7 @@ internal sealed class NbdReceiver
     public void Stop()
     {
         _isStopping = true;
-        _socket.StopReceiving();
+        _transport.StopReceiving();
     }
 
     /// <summary>Waits for requests and fills <paramref name="group"/> with all that are there.</summary>
@@ -182,21 +182,21 @@ internal sealed class NbdReceiver
 
         MakeRoom(needed);
         long since = 0;
-        int count = _socket.TryReceiveSpinning(_buffer.AsSpan(_end));
-        while (count == NbdSocket.WouldBlock)
+        int count = _transport.TryReceiveSpinning(_buffer.AsSpan(_end));
+        while (count == NbdTransport.WouldBlock)
         {
             if (_start == _end)
             {
                 ReleaseBuffer();
-                _socket.WaitReadable();
+                _transport.WaitReadable();
                 _buffer = _pool.Rent();
             }
-            else if (!_socket.WaitForMore(ref since))
+            else if (!_transport.WaitForMore(ref since))
             {
                 return ReceiveOutcome.Stalled;
             }
 
-            count = _socket.TryReceive(_buffer.AsSpan(_end));
+            count = _transport.TryReceive(_buffer.AsSpan(_end));
         }
 
         _end += count;

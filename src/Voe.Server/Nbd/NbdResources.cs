@@ -9,8 +9,9 @@ internal sealed class NbdResources : IDisposable
     private int _extraWorkers;
 
     /// <summary>Makes the pools that <paramref name="limits"/> asks for.</summary>
-    public NbdResources(ExportTable exports, NbdLimits limits, ILogger logger, TimeProvider time)
+    public NbdResources(ExportTable exports, NbdLimits limits, ILogger logger, TimeProvider time, NbdTls? tls = null)
     {
+        Tls = tls;
         Exports = exports;
         Limits = limits;
         Logger = logger;
@@ -25,6 +26,9 @@ internal sealed class NbdResources : IDisposable
 
     /// <summary>The limits.</summary>
     public NbdLimits Limits { get; }
+
+    /// <summary>What TLS is spoken with; null when it is not.</summary>
+    public NbdTls? Tls { get; }
 
     /// <summary>Where connections report.</summary>
     public ILogger Logger { get; }

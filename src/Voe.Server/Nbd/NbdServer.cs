@@ -16,10 +16,12 @@ internal sealed class NbdServer : IDisposable
     /// <param name="limits">What clients may take.</param>
     /// <param name="logger">Where to report.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="tls">What TLS is spoken with; null when it is not. The caller owns it.</param>
     /// <exception cref="ListenException">An address cannot be had; nothing is left behind.</exception>
-    public NbdServer(IEnumerable<NbdEndPoint> endPoints, ExportTable exports, NbdLimits limits, ILogger logger, TimeProvider time)
+    public NbdServer(
+        IEnumerable<NbdEndPoint> endPoints, ExportTable exports, NbdLimits limits, ILogger logger, TimeProvider time, NbdTls? tls = null)
     {
-        _resources = new NbdResources(exports, limits, logger, time);
+        _resources = new NbdResources(exports, limits, logger, time, tls);
         _connections = new NbdConnectionSet(_resources);
         foreach (NbdEndPoint endPoint in endPoints)
         {

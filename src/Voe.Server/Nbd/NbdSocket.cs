@@ -9,15 +9,9 @@ namespace Voe.Server.Nbd;
 /// calls were not worth it: with these calls a 4 KiB request costs 2.4 to 3.6 us of the server's processor in all, against a
 /// device in memory, which is what the kernel's part takes.
 /// </summary>
-/// <remarks>
-/// One thread receives at a time, and one sends at a time; the two may be different. <see cref="StopReceiving"/> and
-/// <see cref="Abort"/> may come from any thread. The socket is owned and closed by <see cref="Dispose"/>.
-/// </remarks>
-internal sealed class NbdSocket : IDisposable
+/// <remarks>The socket is owned and closed by <see cref="Dispose"/>.</remarks>
+internal sealed class NbdSocket : NbdTransport
 {
-    /// <summary>Nothing there yet.</summary>
-    public const int WouldBlock = -1;
-
     private const int MaxScore = 16;
     private const int RetryMask = 63;
     private const int WaitSliceMicroseconds = 500_000;
@@ -53,8 +47,8 @@ internal sealed class NbdSocket : IDisposable
         }
     }
 
-    /// <summary>Receives what is there: bytes received, 0 when the connection has ended, or <see cref="WouldBlock"/>.</summary>
-    public int TryReceive(Span<byte> buffer)
+    /// <inheritdoc/>
+    public override int TryReceive(Span<byte> buffer)
     {
         int count = _socket.Receive(buffer, SocketFlags.None, out SocketError error);
         return error switch
@@ -65,8 +59,8 @@ internal sealed class NbdSocket : IDisposable
         };
     }
 
-    /// <summary>As <see cref="TryReceive"/>, polling for some microseconds while that pays.</summary>
-    public int TryReceiveSpinning(Span<byte> buffer)
+    /// <inheritdoc/>
+    public override int TryReceiveSpinning(Span<byte> buffer)
     {
         int count = TryReceive(buffer);
         if (count != WouldBlock || _spinTicks == 0)
@@ -91,19 +85,17 @@ internal sealed class NbdSocket : IDisposable
         return count;
     }
 
-    /// <summary>Sleeps until there is something to receive or the connection has ended.</summary>
-    public void WaitReadable() => _socket.Poll(-1, SelectMode.SelectRead);
+    /// <inheritdoc/>
+    public override void WaitReadable() => _socket.Poll(-1, SelectMode.SelectRead);
 
-    /// <summary>
-    /// Sleeps until there is something to receive, or for a while; call it again when there was not. False when the
-    /// connection is to be given up: it stood still for too long in the middle of a request, while others wait for the
-    /// memory that it holds.
-    /// </summary>
-    /// <param name="since">0 at first; keeps the time since when the client stands still.</param>
-    public bool WaitForMore(ref long since) => WaitWhileTolerable(SelectMode.SelectRead, ref since);
+    /// <inheritdoc/>
+    public override bool WaitForMore(ref long since) => WaitWhileTolerable(SelectMode.SelectRead, ref since);
 
-    /// <summary>Fills the buffer before <paramref name="deadline"/> (a timestamp of the clock); false if not.</summary>
-    public bool ReceiveExactly(Span<byte> buffer, long deadline)
+    /// <summary>Sleeps until there is something to receive or the connection has ended; false after <paramref name="deadline"/>.</summary>
+    public bool WaitReadable(long deadline) => WaitUntil(SelectMode.SelectRead, deadline);
+
+    /// <inheritdoc/>
+    public override bool ReceiveExactly(Span<byte> buffer, long deadline)
     {
         while (!buffer.IsEmpty)
         {
@@ -119,8 +111,8 @@ internal sealed class NbdSocket : IDisposable
         return true;
     }
 
-    /// <summary>Sends all bytes before <paramref name="deadline"/> (a timestamp of the clock); false if not.</summary>
-    public bool Send(ReadOnlySpan<byte> bytes, long deadline)
+    /// <inheritdoc/>
+    public override bool Send(ReadOnlySpan<byte> bytes, long deadline)
     {
         while (TrySend(ref bytes))
         {
@@ -138,8 +130,8 @@ internal sealed class NbdSocket : IDisposable
         return false;
     }
 
-    /// <summary>Sends all bytes, however long the client takes unless others wait for memory; false at the connection's end.</summary>
-    public bool Send(ReadOnlySpan<byte> bytes)
+    /// <inheritdoc/>
+    public override bool Send(ReadOnlySpan<byte> bytes)
     {
         long since = 0;
         int length = bytes.Length;
@@ -161,18 +153,18 @@ internal sealed class NbdSocket : IDisposable
         return false;
     }
 
-    /// <summary>Wakes the receiving thread, which then sees the end of the connection; replies can still be sent.</summary>
-    public void StopReceiving() => Shutdown(SocketShutdown.Receive);
+    /// <inheritdoc/>
+    public override void StopReceiving() => Shutdown(SocketShutdown.Receive);
 
-    /// <summary>Ends the connection in both directions at once, wherever its threads wait.</summary>
-    public void Abort()
+    /// <inheritdoc/>
+    public override void Abort()
     {
         _isAborted = true;
         Shutdown(SocketShutdown.Both);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _socket.Dispose();
+    public override void Dispose() => _socket.Dispose();
 
     /// <summary>Sends what the kernel takes and cuts it off <paramref name="bytes"/>; false when the connection has ended.</summary>
     private bool TrySend(ref ReadOnlySpan<byte> bytes)

@@ -12,6 +12,7 @@ internal sealed class TestServer : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
+    private readonly NbdTls? _tls;
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("voe-");
 
     public TestServer(params (string Name, IBlockDevice Device)[] exports)
@@ -20,7 +21,16 @@ internal sealed class TestServer : IDisposable
     }
 
     public TestServer(NbdLimits limits, params (string Name, IBlockDevice Device)[] exports)
+        : this(limits, tls: null, exports)
     {
+    }
+
+    /// <param name="limits">What clients may take.</param>
+    /// <param name="tls">TLS, if any; the server takes it over.</param>
+    /// <param name="exports">What it serves.</param>
+    public TestServer(NbdLimits limits, NbdTls? tls, params (string Name, IBlockDevice Device)[] exports)
+    {
+        _tls = tls;
         foreach ((string name, IBlockDevice device) in exports)
         {
             Exports.TryAdd(new Export(name, device, $"device {name}"));
@@ -29,7 +39,7 @@ internal sealed class TestServer : IDisposable
         SocketPath = Path.Combine(_directory.FullName, "nbd");
         Assert.True(NbdEndPoint.TryParse("unix:" + SocketPath, out NbdEndPoint? unix, out _));
         Assert.True(NbdEndPoint.TryParse("127.0.0.1:0", out NbdEndPoint? tcp, out _));
-        Nbd = new NbdServer([unix, tcp], Exports, limits, Log, TimeProvider.System);
+        Nbd = new NbdServer([unix, tcp], Exports, limits, Log, TimeProvider.System, tls);
         Nbd.Start();
     }
 
@@ -60,6 +70,7 @@ internal sealed class TestServer : IDisposable
     {
         Nbd.Stop(Patience, Patience);
         Nbd.Dispose();
+        _tls?.Dispose();
         _directory.Delete(recursive: true);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using Voe.Server.Nbd;
 
@@ -13,6 +14,16 @@ internal static class ServerSection
         "ADDRESS",
         NbdEndPoint.TryParse,
         endPoint => endPoint.UnixPath is { } path ? $"unix:{path}" : endPoint.EndPoint.ToString()!);
+
+    private static readonly ValueKind<string> OptionalFile = ValueKinds.Parsed<string>(
+        "FILE",
+        static (string text, [NotNullWhen(true)] out string? path, out string error) =>
+        {
+            path = text;
+            error = $"\"{text}\" is no path: it has a NUL";
+            return !text.Contains('\0', StringComparison.Ordinal);
+        },
+        static path => path);
 
     private static readonly ValueKind<LogLevel> Level = ValueKinds.Choice(
         "LEVEL", ("trace", LogLevel.Trace), ("debug", LogLevel.Debug), ("info", LogLevel.Information),
@@ -60,6 +71,23 @@ internal static class ServerSection
         {
             Option = "--nbd-memory",
         },
+        TlsFile(
+            "tls-certificate", static (tls, path) => tls with { CertificateFile = path },
+            "NBD over TLS, for clients that ask for it: the server's certificate, in PEM form, and behind it those of intermediate "
+            + "authorities."),
+        TlsFile(
+            "tls-key", static (tls, path) => tls with { KeyFile = path },
+            "The private key of tls-certificate, in PEM form, without a passphrase."),
+        TlsFile(
+            "tls-client-ca", static (tls, path) => tls with { ClientCaFile = path },
+            "Clients need a certificate that one of these authorities signed; a file in PEM form."),
+        new ConfigKey<ServerOptions, bool>(
+            "tls-required", ValueKinds.Flag, Defaults.Tls.IsRequired,
+            static (options, value) => options with { Tls = options.Tls with { IsRequired = value } },
+            "Refuse clients that do not speak TLS, at all addresses.")
+        {
+            Option = "--tls-required",
+        },
         new ConfigKey<ServerOptions, LogLevel>(
             "log-level", Level, Defaults.LogLevel, static (options, value) => options with { LogLevel = value },
             "What is logged, on standard error.")
@@ -74,4 +102,7 @@ internal static class ServerSection
             Option = "--log-format",
         },
     ]);
+
+    private static ConfigKey<ServerOptions, string> TlsFile(string name, Func<NbdTlsOptions, string, NbdTlsOptions> set, string doc) =>
+        new(name, OptionalFile, "", (options, value) => options with { Tls = set(options.Tls, value) }, doc) { Option = $"--{name}" };
 }
