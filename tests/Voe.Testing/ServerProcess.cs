@@ -104,11 +104,24 @@ public sealed partial class ServerProcess : IDisposable
         Start([], ["--store", storeDirectory, .. arguments]);
 
     /// <summary>Starts voe-server with all of its arguments and more environment, and waits until it is ready; else as the other.</summary>
-    public static ServerProcess Start(IReadOnlyCollection<(string Name, string Value)> environment, params string[] arguments)
+    public static ServerProcess Start(IReadOnlyCollection<(string Name, string Value)> environment, params string[] arguments) =>
+        Start(environment, [], arguments, choosesListeners: true);
+
+    /// <summary>
+    /// Starts voe-server through another program, which is to become it (exec) with the words that follow its own, and waits until
+    /// it is ready. Where to listen is not chosen here.
+    /// </summary>
+    public static ServerProcess StartThrough(IReadOnlyCollection<string> launcher, params string[] arguments) =>
+        Start([], launcher, arguments, choosesListeners: false);
+
+    private static ServerProcess Start(
+        IReadOnlyCollection<(string Name, string Value)> environment, IReadOnlyCollection<string> launcher, string[] arguments,
+        bool choosesListeners)
     {
         ArgumentNullException.ThrowIfNull(environment);
+        ArgumentNullException.ThrowIfNull(launcher);
         ArgumentNullException.ThrowIfNull(arguments);
-        IReadOnlyList<string> command = Command;
+        string[] command = [.. launcher, .. Command];
         var start = new ProcessStartInfo(command[0], [.. command.Skip(1), .. arguments])
         {
             UseShellExecute = false,
@@ -124,7 +137,11 @@ public sealed partial class ServerProcess : IDisposable
         var server = new ServerProcess(start);
         try
         {
-            server.ChooseListeners(arguments);
+            if (choosesListeners)
+            {
+                server.ChooseListeners(arguments);
+            }
+
             server.Run();
             return server;
         }

@@ -10,8 +10,13 @@ internal sealed record ServerOptions
     /// <summary>The store's directory.</summary>
     public string StorePath { get; init; } = "";
 
+    private static readonly NbdEndPoint[] StandardNbdEndPoints = [NbdEndPoint.Default];
+
     /// <summary>Where to listen for NBD.</summary>
-    public IReadOnlyList<NbdEndPoint> NbdEndPoints { get; init; } = [NbdEndPoint.Default];
+    public IReadOnlyList<NbdEndPoint> NbdEndPoints { get; init; } = StandardNbdEndPoints;
+
+    /// <summary>Whether nothing was said of where to listen for NBD; then sockets that come with the process will do.</summary>
+    public bool IsNbdStandard => ReferenceEquals(NbdEndPoints, StandardNbdEndPoints);
 
     /// <summary>Volumes that are created when they do not exist; each name once.</summary>
     public IReadOnlyList<VolumeSpec> Volumes { get; init; } = [];

@@ -41,7 +41,15 @@ internal sealed class NbdService : IHostedService, IFrontDoor, IDisposable
         try
         {
             _tls = NbdTls.Load(_options.Tls);
-            _server = new NbdServer(_options.NbdEndPoints, _exports, _options.Nbd, _logger, _time, _tls);
+            IReadOnlyList<PassedSocket> passed = PassedSockets.Take();
+            _server = new NbdServer(
+                passed.Count > 0 && _options.IsNbdStandard ? [] : _options.NbdEndPoints,
+                _exports,
+                _options.Nbd,
+                _logger,
+                _time,
+                _tls,
+                passed.Select(socket => socket.Socket));
         }
         catch (NbdTlsException failure)
         {

@@ -27,6 +27,10 @@ internal sealed record NbdEndPoint(EndPoint EndPoint)
     /// <summary>Whether other machines may reach it.</summary>
     public bool IsBeyondLoopback => EndPoint is IPEndPoint ip && !IPAddress.IsLoopback(ip.Address);
 
+    /// <summary>The address of a socket.</summary>
+    public static NbdEndPoint Of(EndPoint endPoint) =>
+        new(endPoint) { UnixPath = endPoint is UnixDomainSocketEndPoint ? endPoint.ToString() : null };
+
     /// <summary>Parses the text form; if that fails, <paramref name="error"/> says what would be right.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out NbdEndPoint? endPoint, out string error)
     {

@@ -27,6 +27,15 @@ internal sealed class NbdListener : IDisposable
         EndPoint = endPoint.UnixPath is not null ? endPoint : new NbdEndPoint(_socket.LocalEndPoint!);
     }
 
+    /// <summary>Takes over a socket that listens already; connections are accepted from <see cref="Start"/> on.</summary>
+    public NbdListener(Socket socket, NbdResources resources, NbdConnectionSet connections)
+    {
+        _resources = resources;
+        _connections = connections;
+        _socket = socket;
+        EndPoint = NbdEndPoint.Of(socket.LocalEndPoint!);
+    }
+
     /// <summary>The address, with the real port where any was asked for.</summary>
     public NbdEndPoint EndPoint { get; }
 

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Voe.Server.Exports;
 
@@ -17,19 +18,22 @@ internal sealed class NbdServer : IDisposable
     /// <param name="logger">Where to report.</param>
     /// <param name="time">The clock.</param>
     /// <param name="tls">What TLS is spoken with; null when it is not. The caller owns it.</param>
+    /// <param name="sockets">Sockets that listen already, to be taken over.</param>
     /// <exception cref="ListenException">An address cannot be had; nothing is left behind.</exception>
     public NbdServer(
-        IEnumerable<NbdEndPoint> endPoints, ExportTable exports, NbdLimits limits, ILogger logger, TimeProvider time, NbdTls? tls = null)
+        IEnumerable<NbdEndPoint> endPoints, ExportTable exports, NbdLimits limits, ILogger logger, TimeProvider time,
+        NbdTls? tls = null, IEnumerable<Socket>? sockets = null)
     {
         _resources = new NbdResources(exports, limits, logger, time, tls);
         _connections = new NbdConnectionSet(_resources);
+        _listeners.AddRange((sockets ?? []).Select(socket => new NbdListener(socket, _resources, _connections)));
         foreach (NbdEndPoint endPoint in endPoints)
         {
             try
             {
                 _listeners.Add(new NbdListener(endPoint, _resources, _connections));
             }
-            catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException)
+            catch (Exception error) when (error is IOException or SocketException or UnauthorizedAccessException)
             {
                 StopListening();
                 Dispose();
