@@ -92,6 +92,11 @@ public sealed class MemoryDevice : IBlockDevice
         Interlocked.Increment(ref _writeCallCount);
         foreach (ref readonly BlockWrite write in writes)
         {
+            _ = Range(write.Offset, write.Data.Length);
+        }
+
+        foreach (ref readonly BlockWrite write in writes)
+        {
             BeforeWrite?.Invoke(write.Offset, write.Data.Length);
             write.Data.Span.CopyTo(Range(write.Offset, write.Data.Length));
         }
@@ -131,6 +136,7 @@ public sealed class MemoryDevice : IBlockDevice
         Interlocked.Increment(ref _extentsCallCount);
         BeforeExtents?.Invoke(offset, length);
         int count = 0;
+        _ = Range(offset, length);
         long end = offset + length;
         while (offset < end)
         {

@@ -111,7 +111,9 @@ internal sealed unsafe class ChunkReader
             }
 
             ReadOnlySpan<int> run = rest[..runCount];
-            if (!(isDirect ? TryReadDirect(reads, run, count, chunkSize) : TryReadRun(reads, run, count, storedLength, runLength, chunkSize)))
+            if (!(isDirect
+                ? TryReadDirect(reads, run, count, chunkSize)
+                : TryReadRun(reads, run, count, storedLength, runLength, chunkSize)))
             {
                 ReadOneByOne(reads, misses[..(count + runCount)], chunkSize);
                 return count + runCount;

@@ -30,6 +30,7 @@ internal static unsafe partial class Libc
     internal const int LockExclusive = 2;
     internal const int LockNonBlocking = 4;
     internal const uint SyncFileRangeWrite = 2;
+    internal const int FAdviseWillNeed = 3;
     internal const int FAdviseDontNeed = 4;
 
     /// <summary>Mode 0600 of files that are created.</summary>

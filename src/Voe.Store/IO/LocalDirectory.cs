@@ -155,7 +155,8 @@ internal sealed class LocalDirectory : IStorageDirectory
         }
     }
 
-    private static void SyncDirectory(string path)
+    /// <summary>Makes the names in a directory durable.</summary>
+    internal static void SyncDirectory(string path)
     {
         using SafeFileHandle handle = OpenHandle(
             path, Libc.OpenReadOnly | Libc.OpenDirectory | Libc.OpenCloseOnExec, "opening the directory");

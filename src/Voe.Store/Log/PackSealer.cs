@@ -11,7 +11,8 @@ namespace Voe.Store.Log;
 internal sealed class PackSealer
 {
     private const int MaxWaiting = 4;
-    private const int CompressionLevel = -3; // hashes do not shrink, only their repetition does: level 1 takes 1.6 times as long for 1 % less
+    // Hashes do not shrink, only their repetition does: level 1 takes 1.6 times as long for 1 % less.
+    private const int CompressionLevel = -3;
     private const int RetryIntervalMs = 1000;
 
     private readonly PackSet _packs;
