@@ -71,7 +71,7 @@ public sealed class MemoryDevice : IBlockDevice
     /// <summary>Called before each flush.</summary>
     public Action? BeforeFlush { get; set; }
 
-    /// <summary>Makes the device smaller, as a volume that is resized while in use.</summary>
+    /// <summary>Makes the device smaller, or as large again as it was, as a volume that is resized while in use.</summary>
     public void Shrink(long size) => Interlocked.Exchange(ref _size, size);
 
     /// <inheritdoc/>

@@ -17,14 +17,14 @@ namespace Voe.Server.Nbd;
 internal sealed class NbdTlsTransport : NbdTransport
 {
     // More than SslStream ever holds: a record of 16 KiB, and what is left of the one before.
-    private const int StagingSize = 64 << 10;
+    private const int PieceSize = 64 << 10;
 
     private readonly NbdSocket _socket;
     private readonly NbdSocketStream _stream;
     private readonly SslStream _tls;
 
     // Touched by the receiving thread alone.
-    private readonly byte[] _staging = new byte[StagingSize];
+    private readonly byte[] _staging = new byte[PieceSize];
     private int _stagedStart;
     private int _stagedEnd;
 
@@ -124,6 +124,12 @@ internal sealed class NbdTlsTransport : NbdTransport
     {
         try
         {
+            // SslStream may copy what it is given, so it gets little at a time: memory for replies is bounded elsewhere.
+            for (; bytes.Length > PieceSize; bytes = bytes[PieceSize..])
+            {
+                _tls.Write(bytes[..PieceSize]);
+            }
+
             _tls.Write(bytes);
             return true;
         }
@@ -175,9 +181,9 @@ internal sealed class NbdTlsTransport : NbdTransport
             return WouldBlock;
         }
 
-        if (buffer.Length >= StagingSize)
+        if (buffer.Length >= PieceSize)
         {
-            return Read(buffer);
+            return Read(buffer[..PieceSize]);
         }
 
         _stagedStart = 0;

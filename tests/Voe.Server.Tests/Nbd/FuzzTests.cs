@@ -80,6 +80,48 @@ public sealed class FuzzTests
         return Damage(random, bytes);
     }
 
+    [Theory]
+    [InlineData(11, false)]
+    [InlineData(12, true)]
+    public void Random_handshakes_with_tls_harm_nobody(int seed, bool isRequired)
+    {
+        using var certificates = new TestCertificates();
+        var random = new Random(seed);
+        using NbdTls tls = NbdTls.Load(new NbdTlsOptions
+        {
+            CertificateFile = certificates.CertificateFile,
+            KeyFile = certificates.KeyFile,
+            IsRequired = isRequired,
+        })!;
+        using var server = new TestServer(new NbdLimits(), tls, ("victim", new MemoryDevice(DeviceSize)));
+        for (int i = 0; i < 60; i++)
+        {
+            try
+            {
+                using NbdClient client = server.Greeted();
+                if (random.Next(2) == 0)
+                {
+                    Assert.Equal(NbdClient.ReplyAck, client.Option(NbdClient.OptionStartTls, [])[^1].Error);
+                    client.SpeakTls(certificates.ClientOptions());
+                }
+
+                for (int option = random.Next(1, 10); option > 0; option--)
+                {
+                    client.Send(RandomOption(random));
+                }
+
+                End(random, client);
+            }
+            catch (Exception ended) when (ended is SocketException or IOException)
+            {
+                // The server hung up in the middle of the attack, as it may.
+            }
+        }
+
+        Assert.True(server.Nbd.Stop(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10)));
+        Assert.DoesNotContain(server.Log.Lines, line => line.StartsWith("Critical", StringComparison.Ordinal));
+    }
+
     private static string RandomQuery(Random random) =>
         random.Next(5) switch { 0 => "base:allocation", 1 => "base:", 2 => "", 3 => ":x", _ => "x:" + new string('z', random.Next(5000)) };
 

@@ -213,6 +213,60 @@ public sealed class HandshakeTests
     }
 
     [Fact]
+    public void Client_that_never_stops_talking_has_no_more_time_than_a_silent_one()
+    {
+        var limits = new NbdLimits { HandshakeTime = TimeSpan.FromMilliseconds(100) };
+        using var server = new TestServer(limits, ("disk0", new MemoryDevice(Size)));
+        using NbdClient dripping = server.Greeted();
+        dripping.SendOption(NbdClient.OptionGo, [], claimedLength: 1 << 20);
+        AssertCutOff(() => dripping.Send([0]));
+        using NbdClient chatting = server.Greeted();
+        AssertCutOff(() => chatting.Option(NbdClient.OptionList, []));
+
+        static void AssertCutOff(Action step)
+        {
+            for (int i = 0; i < 1 << 20; i++)
+            {
+                try
+                {
+                    step();
+                }
+                catch (Exception end) when (end is System.Net.Sockets.SocketException or EndOfStreamException)
+                {
+                    return;
+                }
+            }
+
+            Assert.Fail("the server listened to all of it");
+        }
+    }
+
+    [Fact]
+    public void Name_of_4096_bytes_is_found_by_every_option_and_a_longer_one_by_none()
+    {
+        string name = string.Concat(Enumerable.Repeat("\u00e4", 2048));
+        using var server = new TestServer((name, new MemoryDevice(Size)), ("b", new MemoryDevice(512)));
+        using NbdClient client = server.Greeted();
+        Assert.Equal(NbdClient.ReplyInvalid, client.Option(NbdClient.OptionGo, NbdClient.InfoData(name + "x"))[^1].Error);
+        IReadOnlyList<NbdClientReply> list = client.Option(NbdClient.OptionList, []);
+        Assert.Contains(list, reply => Encoding.UTF8.GetString(reply.Data).Contains(name, StringComparison.Ordinal));
+        Assert.Equal(NbdClient.ReplyAck, client.Option(NbdClient.OptionInfo, NbdClient.InfoData(name, 1))[^1].Error);
+        client.SendOption(NbdClient.OptionExportName, Encoding.UTF8.GetBytes(name));
+        Assert.Equal(Size, BinaryPrimitives.ReadInt64BigEndian(client.Receive(10)));
+    }
+
+    [Fact]
+    public void A_thousand_exports_are_listed_and_each_is_served()
+    {
+        using var server = new TestServer(
+            [.. Enumerable.Range(0, 1000).Select(i => ($"disk{i}", (Store.Devices.IBlockDevice)new MemoryDevice(512 * (i + 1))))]);
+        using NbdClient client = server.Greeted();
+        Assert.Equal(1001, client.Option(NbdClient.OptionList, []).Count);
+        client.Go("disk777");
+        Assert.Equal(512 * 778, client.Size);
+    }
+
+    [Fact]
     public void Tcp_and_unix_sockets_serve_the_same_exports()
     {
         using TestServer server = OneExport();

@@ -291,6 +291,22 @@ public sealed class TransmissionTests
     }
 
     [Fact]
+    public void Device_that_grows_while_in_use_can_be_used_up_to_its_new_end()
+    {
+        _device.Shrink(MiB);
+        using var server = new TestServer(("d", _device));
+        using NbdClient client = server.Connect();
+        Assert.Equal(MiB, client.Size);
+        Assert.Equal(NoSpace, client.DoWrite(MiB, [1]));
+        _device.Shrink(2 * MiB);
+        Assert.Equal(0u, client.DoWrite(MiB, [1]));
+        Assert.Equal([1, 0], client.DoRead(MiB, 2));
+        Assert.Equal(0u, client.Do(NbdClient.Trim, 0, 2 * MiB).Error);
+        using NbdClient later = server.Connect();
+        Assert.Equal(2 * MiB, later.Size);
+    }
+
+    [Fact]
     public void Disconnect_finishes_what_is_in_flight_and_closes()
     {
         using var inFlush = new ManualResetEventSlim();
