@@ -322,7 +322,7 @@ internal sealed class NbdWorker
 
     private void DoReads()
     {
-        if (_connection.ReadCost.IsLong(_group.Reads.Length, _group.ReadLength))
+        if (_connection.ReadCost.IsWorthSharing(_group.Reads.Length, _group.ReadLength, _resources.Spin.HasIdleProcessor))
         {
             SendAcks();
             _connection.HandOverRole(this);

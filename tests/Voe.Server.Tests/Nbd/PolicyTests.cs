@@ -51,6 +51,25 @@ public sealed class PolicyTests
     }
 
     [Fact]
+    public void What_waits_is_shared_and_what_only_computes_is_shared_when_it_is_large_and_a_processor_is_idle()
+    {
+        long tick = Stopwatch.Frequency / 1_000_000;
+        var disk = new CostEstimate();
+        var memory = new CostEstimate();
+        for (int i = 0; i < 60; i++)
+        {
+            disk.Record(1, 4096, Stopwatch.GetTimestamp() - (200 * tick));
+            memory.Record(32, 32 * 4096, Stopwatch.GetTimestamp() - (64 * 4 * tick));
+        }
+
+        Assert.True(disk.IsWorthSharing(2, 8192, hasIdleProcessor: false));
+        Assert.False(memory.IsWorthSharing(32, 32 * 4096, hasIdleProcessor: true));
+        Assert.False(memory.IsWorthSharing(2, 1 << 20, hasIdleProcessor: false));
+        Assert.True(memory.IsWorthSharing(2, 1 << 20, hasIdleProcessor: true));
+        Assert.Equal(256, memory.GroupLimit(256));
+    }
+
+    [Fact]
     public void Failures_are_reported_once_a_second_with_the_number_of_those_between()
     {
         var log = new CollectingLogger();
