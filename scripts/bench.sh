@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# bench.sh [OPTION]...: measure voe-server over NBD beside `nbdkit file` on the same disk.
+# bench.sh [OPTION]...: measure voe-server over NBD beside `nbdkit file` and `qemu-nbd`
+# (raw and qcow2) on the same disk.
 #
 #   --quick        a fourth of the data, one run of each: to see that all of it works
 #   --runs N       medians of N runs (3)
 #   --only CASE    only this case; may be repeated. --list names them
+#   --against NAME only beside this server: nbdkit, qemu, qcow2; may be repeated
 #   --dir DIR      where store and file are made, on the disk to measure (var/bench)
 #   --output FILE  where the report goes (docs/benchmarks.md; nothing is written there by
 #                  --quick or --only unless this option says so)
 #   --list         the cases, and nothing else
 #
-# fio is the client, over unix sockets. The two servers take turns, so that a busy moment
-# of the machine hits both. Installs fio, nbdkit and python3 where they are missing. The
-# environment variable VOE_SERVER names another voe-server than out/bin's.
+# fio is the client, over unix sockets. The servers take turns, so that a busy moment
+# of the machine hits all. Installs fio, nbdkit, qemu-utils and python3 where they are
+# missing. The environment variable VOE_SERVER names another voe-server than out/bin's.
 set -euo pipefail
 caller=$PWD
 cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
@@ -24,7 +26,7 @@ case ${1-} in
     exit 0
     ;;
 esac
-install_packages fio nbdkit python3
+install_packages fio nbdkit qemu-utils python3
 if [[ -z ${VOE_SERVER-} && " $* " != *' --list '* ]]; then
   require_dotnet
   scripts/build.sh
