@@ -9,14 +9,26 @@ public sealed class KernelNbdTests
 {
     private const int MiB = 1 << 20;
 
-    [Fact]
-    public void Ext4_is_sound_after_remount_trim_and_fsck()
+    [Theory]
+    [InlineData("ext4")]
+    [InlineData("xfs")]
+    [InlineData("btrfs")]
+    public void A_file_system_is_sound_after_remount_trim_and_check(string type)
     {
         Rig.SkipUnlessPossible();
         using var store = new TemporaryDirectory();
-        RigRun run = Rig.Run(Rig.HostServer(store.Path, "--volume", "disk0=256MiB"), "ext4.sh", "disk0").AssertSuccess();
+        RigRun run = Rig.Run(Rig.HostServer(store.Path, "--volume", "disk0=512MiB"), "file-system.sh", "disk0", type).AssertSuccess();
         Assert.Contains(" bytes) trimmed", run.Output, StringComparison.Ordinal);
-        Assert.Contains("ext4 on /dev/nbd0 is sound", run.Output, StringComparison.Ordinal);
+        Assert.Contains($"{type} on /dev/nbd0 is sound", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Random_writes_of_any_size_read_back_right()
+    {
+        Rig.SkipUnlessPossible();
+        using var store = new TemporaryDirectory();
+        RigRun run = Rig.Run(Rig.HostServer(store.Path, "--volume", "disk0=64MiB"), "random-writes.sh", "disk0").AssertSuccess();
+        Assert.Contains("/dev/nbd0 verified", run.Output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -37,15 +49,18 @@ public sealed class KernelNbdTests
         Assert.InRange(stored, 2L * mib * MiB, 3L * mib * MiB);
     }
 
-    [Fact]
-    public void A_file_system_lives_on_while_the_server_is_killed_and_started_again()
+    [Theory]
+    [InlineData("ext4", 3)]
+    [InlineData("xfs", 1)]
+    [InlineData("btrfs", 1)]
+    public void A_file_system_lives_on_while_the_server_is_killed_and_started_again(string type, int kills)
     {
         Rig.SkipUnlessPossible();
-        int kills = KernelCollection.IsLong ? 20 : 3;
+        kills = KernelCollection.IsLong ? 20 : kills;
         using var store = new TemporaryDirectory();
-        string[] server = Rig.HostServer(store.Path, "--volume", "disk0=256MiB", "--pack-size", "4MiB");
+        string[] server = Rig.HostServer(store.Path, "--volume", "disk0=512MiB", "--pack-size", "4MiB");
         string[] options = [.. server, "--timeout", $"{120 + (kills * 10)}"];
-        RigRun run = Rig.Run(options, "restarts.sh", "disk0", $"{kills}").AssertSuccess();
+        RigRun run = Rig.Run(options, "restarts.sh", "disk0", $"{kills}", type).AssertSuccess();
         Assert.Contains($"over {kills} deaths of the server", run.Output, StringComparison.Ordinal);
         Assert.Contains("nbd-hold: /dev/nbd0 is connected again", run.Output, StringComparison.Ordinal);
         using VoeStore opened = VoeStore.Open(store.Path);

@@ -1,9 +1,9 @@
 #!/bin/bash
-# restarts.sh EXPORT KILLS: an ext4 is filled while the server is killed and started again
+# restarts.sh EXPORT KILLS TYPE: a file system is filled while the server is killed and started again
 # KILLS times; the kernel repeats what was in flight, and nothing may fail or be lost.
 set -euo pipefail
-device=$(nbd-hold "$1") kills=$2
-mkfs.ext4 -q "$device"
+device=$(nbd-hold "$1") kills=$2 type=$3
+"mkfs.$type" -q "$device"
 mount "$device" /mnt
 (
   for ((i = 0; i < kills; i++)); do
@@ -30,5 +30,5 @@ blockdev --flushbufs "$device"
 mount "$device" /mnt
 for sum in /tmp/sum.*; do sha256sum <"/mnt/${sum##*.}" | cmp - "$sum"; done
 umount /mnt
-fsck.ext4 -fn "$device" >&2
+fs-verify "$device" "$type"
 echo "$files files were written over $kills deaths of the server"
