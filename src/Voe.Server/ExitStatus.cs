@@ -9,10 +9,10 @@ internal static class ExitStatus
     /// <summary>An error that nobody expected: most likely a bug. The log has where.</summary>
     public const int Bug = 1;
 
-    /// <summary>The command line makes no sense.</summary>
+    /// <summary>A mistake in the command line or the configuration file.</summary>
     public const int Usage = 2;
 
-    /// <summary>The store cannot be opened, or a volume not be created.</summary>
+    /// <summary>The store, a file or a device cannot be opened, or a volume not be created.</summary>
     public const int Store = 3;
 
     /// <summary>An address cannot be listened at.</summary>

@@ -48,6 +48,33 @@ public sealed partial class ExampleTests
         }
     }
 
+    [Fact]
+    public void Every_key_and_option_stands_in_the_documents_with_its_default()
+    {
+        string document = ReadFromRoot("docs/configuration.md");
+        foreach (IConfigSection section in ConfigSections.All)
+        {
+            string text = document[document.IndexOf($"\n## {section.Head}\n", StringComparison.Ordinal)..];
+            text = text[..text.IndexOf("\n## ", 4, StringComparison.Ordinal)];
+            foreach (IConfigKey key in section.Keys)
+            {
+                string row = text.Split('\n').SingleOrDefault(line => line.StartsWith($"| `{key.Name}` |", StringComparison.Ordinal))
+                    ?? throw new InvalidOperationException($"{section.Head} in docs/configuration.md has no row for {key.Name}");
+                Assert.Contains(key.Option is null ? "" : $"`{key.Option}", row, StringComparison.Ordinal);
+                Assert.Contains(key.Default is null ? "" : $"| `{key.Default}` |", row, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public void Examples_of_the_documents_load()
+    {
+        MatchCollection examples = Regex.Matches(
+            ReadFromRoot("docs/configuration.md"), "```toml\n(?<text>.*?)```", RegexOptions.Singleline, TimeSpan.FromSeconds(1));
+        Assert.Equal(3, examples.Count);
+        Assert.All(examples, example => Load(example.Groups["text"].Value));
+    }
+
     private static string TextOf(IConfigSection section)
     {
         // From each head of the section to the next head of any.
