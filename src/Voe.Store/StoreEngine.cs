@@ -105,13 +105,27 @@ internal sealed class StoreEngine
 
         long stored = 0;
         long referenced = 0;
+        long chunks = 0;
+        long live = 0;
         foreach (PackUsage usage in Index.GetPackUsage().Values)
         {
             stored += usage.StoredBytes;
             referenced += usage.ReferencedBytes;
+            chunks += usage.StoredChunks;
+            live += Math.Min(usage.StoredBytes, usage.ReferencedBytes);
         }
 
-        return new StoreUsage(ids.Count, packBytes, stored, referenced, mapped, size);
+        return new StoreUsage(ids.Count, packBytes, stored, referenced, mapped, size, chunks, live);
+    }
+
+    /// <summary>Where the log and the caches are.</summary>
+    public StoreActivity GetActivity()
+    {
+        ChunkCacheStatistics cache = Chunks.Cache.Statistics;
+        (ulong checkpointLsn, long bytesSinceCheckpoint) = _checkpointer.Progress;
+        return new StoreActivity(
+            Log.AppliedLsn, Log.DurableLsn, checkpointLsn, bytesSinceCheckpoint, Chunks.Cache.ReservedBytes, cache.UsedBytes, cache.Hits,
+            cache.Misses, Log.Failure?.Message);
     }
 
     /// <summary>
@@ -168,7 +182,7 @@ internal sealed class StoreEngine
 
         var checkpointer = new Checkpointer(index, catalog, options.CheckpointInterval, options.IsSynchronous);
         var log = new LogWriter(packs, logOptions, recovered.End, recovered.LastPackId, recovered.Unsealed, checkpointer);
-        checkpointer.Start(log, bytesWithoutCheckpoint);
+        checkpointer.Start(log, bytesWithoutCheckpoint, hasCheckpoint ? start.LastLsn : recovered.End.LastLsn);
         var report = new RecoveryReport(
             IsNew: recovered.LastPackId == 0,
             IsIndexRebuilt: wasDamaged || (!hasCheckpoint && recovered.LastPackId > 0),

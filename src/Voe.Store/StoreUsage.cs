@@ -7,8 +7,14 @@ namespace Voe.Store;
 /// <param name="ReferencedBytes">Stored bytes of all chunks that volumes hold, each counted as often as one holds it.</param>
 /// <param name="MappedBytes">Bytes of all volumes that are not holes: what they would take without deduplication and compression.</param>
 /// <param name="VolumeBytes">Size of all volumes.</param>
+/// <param name="ChunkCount">Chunks in the packs, each counted once.</param>
+/// <param name="MaxLiveBytes">
+/// The most of <paramref name="StoredBytes"/> that volumes can still refer to: from each pack no more than it stores and no
+/// more than volumes refer to in it. What is beyond can be cleaned away; finding the rest of it takes a walk over all maps.
+/// </param>
 public readonly record struct StoreUsage(
-    int PackCount, long PackBytes, long StoredBytes, long ReferencedBytes, long MappedBytes, long VolumeBytes)
+    int PackCount, long PackBytes, long StoredBytes, long ReferencedBytes, long MappedBytes, long VolumeBytes, long ChunkCount,
+    long MaxLiveBytes)
 {
     /// <summary>How many times smaller compression makes what volumes hold; 0 when they hold nothing.</summary>
     public double CompressionRatio => Ratio(MappedBytes, ReferencedBytes);

@@ -186,6 +186,13 @@ public sealed class VoeStore : IVolumeHost, IDisposable
         return operation.Engine.GetUsage();
     }
 
+    /// <summary>Where the log and the caches are, now.</summary>
+    public StoreActivity GetActivity()
+    {
+        using StoreOperation operation = Enter();
+        return operation.Engine.GetActivity();
+    }
+
     /// <summary>
     /// Flushes, makes a checkpoint, and gives up the lock; waits for operations that are running. When flushing fails the
     /// store is closed all the same and the error is thrown.

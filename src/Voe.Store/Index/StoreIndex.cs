@@ -189,6 +189,9 @@ internal sealed class StoreIndex : IDisposable
     /// <summary>Chunks of a volume that are not holes, as of the last checkpoint.</summary>
     public long GetMappedChunks(uint volume) => _ledger.GetMappedChunks(volume);
 
+    /// <summary>Stored bytes of a volume's chunks, each counted as often as it holds it, as of the last checkpoint.</summary>
+    public long GetReferencedBytes(uint volume) => _ledger.ReadReferences(volume).Sum(static reference => reference.Bytes);
+
     /// <summary>Waits until the filter of chunks is filled, which after a crash happens in the background. For tests.</summary>
     internal void WaitUntilFilterIsFilled() => _filter.WaitUntilFilled();
 

@@ -27,6 +27,7 @@ internal sealed class Checkpointer : ILogObserver
     private LogWriter _log = null!;
     private long _bytesSinceFreeze; // the log's order
     private ulong _frozenLsn; // guarded by _monitor
+    private ulong _writtenLsn; // guarded by _monitor: RocksDB has everything up to here
     private bool _isPending; // guarded by _monitor: a frozen set of changes is to be written
     private bool _isStopping; // guarded by _monitor
     private long _attempts; // guarded by _monitor
@@ -45,11 +46,27 @@ internal sealed class Checkpointer : ILogObserver
         }
     }
 
-    /// <summary>Begins, with <paramref name="replayedBytes"/> bytes of log behind it that RocksDB does not have.</summary>
-    public void Start(LogWriter log, long replayedBytes)
+    /// <summary>Up to which LSN RocksDB has the log, and about how many bytes of log came since. Any thread.</summary>
+    public (ulong WrittenLsn, long BytesSince) Progress
+    {
+        get
+        {
+            lock (_monitor)
+            {
+                return (_writtenLsn, Volatile.Read(ref _bytesSinceFreeze));
+            }
+        }
+    }
+
+    /// <summary>
+    /// Begins, with <paramref name="replayedBytes"/> bytes of log behind it that RocksDB, which has the log up to
+    /// <paramref name="writtenLsn"/>, does not have.
+    /// </summary>
+    public void Start(LogWriter log, long replayedBytes, ulong writtenLsn)
     {
         _log = log;
         _bytesSinceFreeze = replayedBytes;
+        _writtenLsn = writtenLsn;
         _thread?.Start();
     }
 
@@ -224,6 +241,7 @@ internal sealed class Checkpointer : ILogObserver
             _attempts++;
             _error = error;
             _isPending = error is not null;
+            _writtenLsn = error is null ? frozenLsn : _writtenLsn;
             Monitor.PulseAll(_monitor);
         }
     }

@@ -18,6 +18,10 @@ public sealed unsafe class Volume : IBlockDevice
 
     private readonly IVolumeHost _store;
 
+    // What Size and ChunkSize were when they were last asked for; written only when they differ, since all threads read them.
+    private long _lastSize;
+    private int _lastChunkSize;
+
     internal Volume(IVolumeHost store, uint id)
     {
         _store = store;
@@ -27,11 +31,28 @@ public sealed unsafe class Volume : IBlockDevice
     /// <summary>The volume's name.</summary>
     public string Name => State().Record.Name;
 
-    /// <inheritdoc/>
-    public long Size => State().Record.Size;
+    /// <summary>
+    /// Size in bytes. Of a deleted volume what it was when it was last asked for, so that a protocol that validates a request
+    /// first comes to the device, which says that it was deleted.
+    /// </summary>
+    public long Size
+    {
+        get
+        {
+            Remember();
+            return Volatile.Read(ref _lastSize);
+        }
+    }
 
-    /// <summary>Size of a chunk in bytes.</summary>
-    public int ChunkSize => State().Record.ChunkSize;
+    /// <summary>Size of a chunk in bytes; that of a deleted volume is still known if it was asked for before.</summary>
+    public int ChunkSize
+    {
+        get
+        {
+            Remember();
+            return Volatile.Read(ref _lastChunkSize);
+        }
+    }
 
     /// <inheritdoc/>
     public int PreferredBlockSize => ChunkSize;
@@ -55,8 +76,17 @@ public sealed unsafe class Volume : IBlockDevice
         }
     }
 
+    /// <summary>What the volume holds.</summary>
+    public VolumeUsage GetUsage()
+    {
+        using StoreOperation operation = _store.Enter();
+        VolumeState state = State(operation);
+        StoreIndex index = operation.Engine.Index;
+        return new VolumeUsage(index.GetMappedChunks(Id) * state.Record.ChunkSize, index.GetReferencedBytes(Id), state.NewBytes);
+    }
+
     /// <summary>The volume's number in its store, never used again after it was deleted.</summary>
-    internal uint Id { get; }
+    public uint Id { get; }
 
     /// <inheritdoc/>
     public void Read(ReadOnlySpan<BlockRead> reads)
@@ -214,6 +244,27 @@ public sealed unsafe class Volume : IBlockDevice
 
     internal VolumeState State(in StoreOperation operation) => operation.Engine.Catalog.Find(Id)
         ?? throw new VolumeDeletedException($"volume {Id} was deleted");
+
+    private void Remember()
+    {
+        using StoreOperation operation = _store.Enter();
+        if (operation.Engine.Catalog.Find(Id) is { } state)
+        {
+            if (state.Record.Size != Volatile.Read(ref _lastSize))
+            {
+                Volatile.Write(ref _lastSize, state.Record.Size);
+            }
+
+            if (state.Record.ChunkSize != Volatile.Read(ref _lastChunkSize))
+            {
+                Volatile.Write(ref _lastChunkSize, state.Record.ChunkSize);
+            }
+        }
+        else if (Volatile.Read(ref _lastChunkSize) == 0)
+        {
+            throw new VolumeDeletedException($"volume {Id} was deleted");
+        }
+    }
 
     private static long ChunkCount(long size, int chunkSize) => (size + chunkSize - 1) / chunkSize;
 

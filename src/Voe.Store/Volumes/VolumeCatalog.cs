@@ -106,12 +106,20 @@ internal sealed class VolumeState(VolumeRecord record)
     private volatile VolumeRecord _record = record;
     private volatile bool _isDeleted;
     private ulong _lastLsn;
+    private long _newBytes;
 
     /// <summary>The last batch that changed its chunks since the log was opened; 0 when none did. Set in the log's order.</summary>
     public ulong LastLsn
     {
         get => Volatile.Read(ref _lastLsn);
         set => Volatile.Write(ref _lastLsn, value);
+    }
+
+    /// <summary>Stored bytes of new chunks that its batches brought since the log was opened. Set in the log's order.</summary>
+    public long NewBytes
+    {
+        get => Volatile.Read(ref _newBytes);
+        set => Volatile.Write(ref _newBytes, value);
     }
 
     /// <summary>Its settings; replaced as a whole.</summary>

@@ -155,6 +155,7 @@ internal sealed unsafe class VolumeWriteBatch : BatchBody
     public override void Apply(in BatchPlace place)
     {
         _volume.LastLsn = place.Lsn;
+        _volume.NewBytes += _payloadLength;
         for (int i = 0; i < _newCount; i++)
         {
             _newLocations[i] = _newLocations[i] with { PackId = place.PackId, Offset = _newLocations[i].Offset + place.PayloadOffset };
