@@ -79,6 +79,7 @@ internal static class ServerHost
         AddService<StoreService>(services);
         AddService<ExportService>(services);
         AddFrontDoor<NbdService>(services);
+        AddService<AdminService>(services);
         AddService<ReadyService>(services);
         return builder.Build();
     }

@@ -35,6 +35,7 @@ internal static class Layers
         ["Iscsi"] = ["Voe.Store.Devices", "Voe.Server.Exports", "Voe.Server.Metrics", "Voe.Server.Scsi"],
         ["Scsi"] = ["Voe.Store.Devices", "Voe.Server.Metrics"],
         ["Exports"] = ["Voe.Store.Devices"],
+        ["Admin"] = ["Voe.Store.Devices", "Voe.Store.Volumes", "Voe.Server.Configuration", "Voe.Server.Exports", "Voe.Server.Hosting"],
     };
 
     /// <summary>What each file of the store knows and may not, as "path: knows Folder.Type".</summary>

@@ -1,17 +1,21 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.CommandLine.Parsing;
+using Voe.Admin;
+using Voe.Admin.Commands;
+using Voe.Admin.Protocol;
 using Voe.Store;
 using Voe.Store.Chunks;
 
-namespace Voe.Admin;
+namespace Voe.Tool;
 
-/// <summary>The command line of voe: from arguments to <see cref="StoreCommands"/>.</summary>
-/// <param name="output">Where results go.</param>
-/// <param name="error">Where mistakes and refusals go.</param>
-internal sealed class CommandLine(TextWriter output, TextWriter error)
+/// <summary>The command line of voe: from arguments to <see cref="Commands"/>.</summary>
+/// <param name="console">Where results, mistakes and refusals go.</param>
+/// <param name="interruption">Ends copies in order; null where nothing does.</param>
+internal sealed class CommandLine(ToolConsole console, Interruption? interruption = null)
 {
     // A tool that opens, looks and closes wants little memory beside a machine's other work.
-    private static readonly StoreOptions Options = new()
+    private static readonly StoreOptions SmallStore = new()
     {
         CreateIfMissing = false,
         ChunkCacheSize = 0,
@@ -20,115 +24,176 @@ internal sealed class CommandLine(TextWriter output, TextWriter error)
         Holder = "voe",
     };
 
+    // A copy goes through the index as fast as with a server.
+    private static readonly StoreOptions CopyingStore = new() { CreateIfMissing = false, ChunkCacheSize = 0, Holder = "voe" };
+
     private readonly Option<string> _store = new("--store")
     {
         Description = "The store's directory.",
         HelpName = "DIR",
-        Required = true,
         Recursive = true,
     };
 
-    private readonly Option<bool> _json = new("--json") { Description = "Print JSON, for programs; sizes are in bytes." };
+    private readonly Option<bool> _json = new("--json") { Description = "Print JSON, for programs; sizes are in bytes.", Recursive = true };
+    private readonly Option<bool> _quick = new("--quick") { Description = "Counts as of the index's last checkpoint, without making one." };
     private readonly Option<bool> _yes = new("--yes") { Description = "Do it, although data will be lost." };
     private readonly Argument<string> _name = new("NAME") { Description = "The volume's name." };
     private readonly Argument<string> _newName = new("NEW-NAME") { Description = "Its name from now on." };
-    private readonly Option<long> _size = SizeOption("--size", "The volume's size, a multiple of 512: 10GiB, 512M, bytes without a unit.");
-    private readonly Option<long> _chunkSize = SizeOption("--chunk-size", "4KiB (the default) to 64KiB, a power of two. Never changes.");
+    private readonly Argument<string> _newVolume = new("NAME") { Description = "The name of the volume to make." };
+    private readonly Argument<string> _source = new("FILE") { Description = "A raw image: a file, a block device, - for standard input." };
+    private readonly Argument<string> _target = new("FILE") { Description = "The image to write, or - for standard output." };
+    private readonly Argument<string> _shell = new("SHELL") { Description = "bash, zsh or fish." };
+    private readonly Option<bool> _forceDelete = new("--force") { Description = "Although clients are attached: they are disconnected." };
+    private readonly Option<bool> _forceImport = new("--force") { Description = "Put the image in the place of a volume of that name." };
+    private readonly Option<bool> _forceExport = new("--force") { Description = "Write over a file, or a block device, that is there." };
 
-    private readonly Option<CompressionSetting?> _compression = new("--compression")
+    private readonly Argument<long> _newSize = new("SIZE")
     {
-        Description = "For new chunks: none, lz4 (the default), zstd, or zstd:LEVEL.",
-        HelpName = "SETTING",
-        CustomParser = static result =>
-        {
-            if (CompressionSetting.TryParse(result.Tokens[^1].Value, out CompressionSetting setting))
-            {
-                return setting;
-            }
-
-            result.AddError($"--compression: write none, lz4, zstd, or zstd:LEVEL with 1 to {CompressionSetting.MaxZstdLevel}");
-            return null;
-        },
+        Description = "The volume's size from now on.",
+        CustomParser = result => ParseSize(result, "SIZE"),
     };
+
+    private readonly Option<long> _size = SizeOption("--size", "The volume's size, a multiple of 512: 10GiB, 512M, bytes without a unit.");
+    private readonly Option<long> _imageSize = SizeOption("--size", "The volume's size; that of the image unless said.");
+    private readonly Option<long> _chunkSize = SizeOption("--chunk-size", "4KiB (the default) to 64KiB, a power of two. Never changes.");
+    private readonly Option<string> _compression = CompressionOption();
+    private readonly Option<string> _newCompression = CompressionOption();
 
     /// <summary>Does what the arguments say. Mistakes are listed on the error output.</summary>
     /// <returns>The process's exit status.</returns>
     public int Invoke(string[] arguments)
     {
         ParseResult parsed = Build().Parse(arguments);
-        if (parsed.Errors.Count > 0)
+        bool isForShell = arguments is [['[', ..], ..];
+        if (parsed.Errors.Count > 0 && !isForShell)
         {
             foreach (ParseError mistake in parsed.Errors)
             {
-                error.WriteLine($"voe: {mistake.Message}");
+                console.Error.WriteLine($"voe: {mistake.Message}");
             }
 
-            error.WriteLine("voe: --help tells what can be said");
+            console.Error.WriteLine("voe: --help tells what can be said");
             return ExitStatus.Usage;
         }
 
-        return parsed.Invoke(new InvocationConfiguration { Output = output, Error = error });
+        return parsed.Invoke(new InvocationConfiguration
+        {
+            Output = console.Output,
+            Error = console.Error,
+            ProcessTerminationTimeout = null, // Interruption sees to that
+        });
     }
 
     private RootCommand Build()
     {
         _size.Required = true;
-        var volume = new Command("volume", "Volumes of the store.")
-        {
-            Command("list", "All volumes.", (commands, result) => commands.List(result.GetValue(_json)), _json),
-            Command("show", "One volume.", (commands, result) => commands.Show(Name(result), result.GetValue(_json)), _name, _json),
-            Command(
-                "create",
-                "Make a volume. voe-server serves it from its next start on.",
-                Create,
-                _name,
-                _size,
-                _chunkSize,
-                _compression),
-            Command(
-                "resize",
-                "Change a volume's size. What it gains reads as zeroes.",
-                (commands, result) => commands.Resize(Name(result), result.GetValue(_size), result.GetValue(_yes)),
-                _name,
-                _size,
-                _yes),
-            Command(
-                "rename",
-                "Change a volume's name.",
-                (commands, result) => commands.Rename(Name(result), result.GetRequiredValue(_newName)),
-                _name,
-                _newName),
-            Command("delete", "Delete a volume.", (commands, result) => commands.Delete(Name(result), result.GetValue(_yes)), _name, _yes),
-        };
+        _newCompression.Required = true;
+        _shell.AcceptOnlyFromAmong(Completion.Shells);
+        _name.CompletionSources.Add(SuggestVolumes);
+        var completion = new Command("completion", "Print a script that lets a shell complete this program's command line.") { _shell };
+        completion.SetAction(result => console.Output.WriteLine(Completion.Script(result.GetRequiredValue(_shell))));
         return new RootCommand("""
-            Looks after a VoE store that no server has open.
+            Looks after a VoE store: speaks to the voe-server that has it open, by the socket admin.sock in the store's directory,
+            and opens it itself when none does. What a command did is durable when it ends.
 
             Exit status: 0 done, 1 a bug, 2 the command line makes no sense, 3 the store cannot be opened (in use, missing,
-            damaged), 4 refused or failed (no such volume, a name that is taken, --yes not said, a full disk).
+            damaged), 4 refused or failed (no such volume, a name that is taken, --yes not said, a full disk), 5 a copy is not
+            what was copied, 130 interrupted; what it had begun is undone.
             """)
         {
             _store,
-            Command("status", "What the store holds.", (commands, result) => commands.Status(result.GetValue(_json)), _json),
-            volume,
+            _json,
+            Command("status", "What the store holds and who serves it.", Status, _quick),
+            Volume(),
+            Copy(
+                "import", "Make a volume of a raw image, verify it, and tell how it went. Holes are skipped.",
+                Import, _source, _newVolume, _imageSize, _chunkSize, _compression, _forceImport),
+            Copy("export", "Make a raw image of a volume, and verify it. Holes stay holes.", Export, _name, _target, _forceExport),
+            completion,
         };
+    }
+
+    private Command Volume() => new("volume", "Volumes of the store.")
+    {
+        Command("list", "All volumes.", (commands, result) => commands.List(result.GetValue(_quick)), _quick),
+        Command("show", "One volume.", (commands, result) => commands.Show(Name(result)), _name),
+        Command("create", "Make a volume. A running server serves it at once.", Create, _newVolume, _size, _chunkSize, _compression),
+        Command(
+            "resize",
+            "Change a volume's size, also while it is attached. What it gains reads as zeroes.",
+            (commands, result) => commands.Resize(new(Name(result), result.GetRequiredValue(_newSize), result.GetValue(_yes))),
+            _name,
+            _newSize,
+            _yes),
+        Command(
+            "rename",
+            "Change a volume's name. Clients that have it attached keep it.",
+            (commands, result) => commands.Rename(new(Name(result), result.GetRequiredValue(_newName))),
+            _name,
+            _newName),
+        Command(
+            "set",
+            "Change how new data of a volume is compressed.",
+            (commands, result) => commands.Set(new(Name(result), result.GetRequiredValue(_newCompression))),
+            _name,
+            _newCompression),
+        Command(
+            "delete",
+            "Delete a volume.",
+            (commands, result) => commands.Delete(new(Name(result), result.GetValue(_yes), result.GetValue(_forceDelete))),
+            _name,
+            _yes,
+            _forceDelete),
+    };
+
+    private static Option<string> CompressionOption()
+    {
+        var option = new Option<string>("--compression")
+        {
+            Description = "For new chunks: none, lz4 (the default), zstd, or zstd:LEVEL.",
+            HelpName = "SETTING",
+        };
+        option.CompletionSources.Add("none", "lz4", "zstd");
+        option.Validators.Add(static result =>
+        {
+            if (result.Tokens is [.., var token] && !CompressionSetting.TryParse(token.Value, out _))
+            {
+                result.AddError($"--compression: write none, lz4, zstd, or zstd:LEVEL with 1 to {CompressionSetting.MaxZstdLevel}");
+            }
+        });
+        return option;
     }
 
     private static Option<long> SizeOption(string name, string description) => new(name)
     {
         Description = description,
         HelpName = "SIZE",
-        CustomParser = result =>
-        {
-            if (!ByteSize.TryParse(result.Tokens[^1].Value, out long size))
-            {
-                result.AddError($"{name}: \"{result.Tokens[^1].Value}\" is no size: {ByteSize.Expected}");
-            }
-
-            return size;
-        },
+        CustomParser = result => ParseSize(result, name),
     };
 
-    private Command Command(string name, string description, Func<StoreCommands, ParseResult, int> action, params Symbol[] symbols)
+    private static long ParseSize(ArgumentResult result, string name)
+    {
+        string text = result.Tokens is [.., var token] ? token.Value : "";
+        if (!ByteSize.TryParse(text, out long size))
+        {
+            result.AddError($"{name}: \"{text}\" is no size: {ByteSize.Expected}");
+        }
+
+        return size;
+    }
+
+    private static long? Given(ParseResult result, Option<long> option) =>
+        result.GetResult(option) is null ? null : result.GetValue(option);
+
+    private Command Command(string name, string description, Action<Commands, ParseResult> action, params Symbol[] symbols) =>
+        Command(name, description, (commands, result, _) => action(commands, result), SmallStore, symbols);
+
+    private Command Copy(
+        string name, string description, Action<Commands, ParseResult, CancellationToken> action, params Symbol[] symbols) =>
+        Command(name, description, action, CopyingStore, symbols);
+
+    private Command Command(
+        string name, string description, Action<Commands, ParseResult, CancellationToken> action, StoreOptions options, Symbol[] symbols)
     {
         var command = new Command(name, description);
         foreach (Symbol symbol in symbols)
@@ -143,57 +208,88 @@ internal sealed class CommandLine(TextWriter output, TextWriter error)
             }
         }
 
-        command.SetAction(result => Run(result, action));
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(_store) is null)
+            {
+                result.AddError("Option '--store' is required.");
+            }
+        });
+        command.SetAction(result => Run(result, action, options));
         return command;
     }
 
     private string Name(ParseResult result) => result.GetRequiredValue(_name);
 
-    private int Create(StoreCommands commands, ParseResult result)
+    private void Status(Commands commands, ParseResult result) => commands.Status(result.GetValue(_quick));
+
+    private void Create(Commands commands, ParseResult result) => commands.Create(new(
+        result.GetRequiredValue(_newVolume), result.GetValue(_size), Given(result, _chunkSize), result.GetValue(_compression)));
+
+    private void Import(Commands commands, ParseResult result, CancellationToken cancellation)
     {
-        long chunkSize = result.GetResult(_chunkSize) is null ? VolumeLimits.MinChunkSize : result.GetValue(_chunkSize);
-        return commands.Create(
-            Name(result), result.GetValue(_size), (int)Math.Min(chunkSize, int.MaxValue), result.GetValue(_compression));
+        var request = new ImportRequest(
+            result.GetRequiredValue(_newVolume), Given(result, _imageSize), Given(result, _chunkSize), result.GetValue(_compression),
+            result.GetValue(_forceImport));
+        commands.Import(result.GetRequiredValue(_source), request, cancellation);
     }
 
-    private int Run(ParseResult result, Func<StoreCommands, ParseResult, int> action)
+    private void Export(Commands commands, ParseResult result, CancellationToken cancellation) =>
+        commands.Export(Name(result), result.GetRequiredValue(_target), result.GetValue(_forceExport), cancellation);
+
+    private int Run(ParseResult result, Action<Commands, ParseResult, CancellationToken> action, StoreOptions options)
     {
-        VoeStore store;
+        IStoreAdmin admin;
         try
         {
-            store = VoeStore.Open(result.GetRequiredValue(_store), Options with { Progress = Tell });
+            using var bar = new ProgressBar(console);
+            admin = StoreAdmin.Open(
+                result.GetRequiredValue(_store),
+                options with { Progress = step => bar.Show(new AdminProgress(step.Operation, step.Done, step.Total)) });
         }
-        catch (StoreLockedException e)
+        catch (Exception failure) when (failure is StoreException or AdminException)
         {
-            error.WriteLine($"voe: the store is in use: {e.Message}; stop voe-server first");
-            return ExitStatus.Store;
-        }
-        catch (StoreException e)
-        {
-            error.WriteLine($"voe: {e.Message}");
+            console.Error.WriteLine($"voe: {failure.Message}");
             return ExitStatus.Store;
         }
 
         try
         {
-            using (store)
+            using (admin)
             {
-                return action(new StoreCommands(store, output, error), result);
+                bool isCopy = ReferenceEquals(options, CopyingStore);
+                action(
+                    new Commands(admin, console, result.GetValue(_json)),
+                    result,
+                    isCopy && interruption is not null ? interruption.Expect() : CancellationToken.None);
+                return ExitStatus.Done;
             }
         }
-        catch (StoreException e)
+        catch (Exception failure) when (failure is StoreException or AdminException or OperationCanceledException)
         {
-            error.WriteLine($"voe: {e.Message}");
-            return ExitStatus.Refused;
+            var told = AdminException.From(failure);
+            console.Error.WriteLine($"voe: {told.Message}");
+            return ExitStatus.Of(told.Kind);
         }
     }
 
-    // One line says why opening takes long; most of the time there is nothing to tell.
-    private void Tell(StoreProgress progress)
+    // From a running server only: to open a store takes too long for a key press, and would keep a server from starting.
+    private IEnumerable<CompletionItem> SuggestVolumes(CompletionContext context)
     {
-        if (progress.Done == 1 && progress.Total > 1)
+        try
         {
-            error.WriteLine($"voe: {progress.Operation}: {progress.Total} packs");
+            if (context.ParseResult.GetValue(_store) is not { Length: > 0 } directory)
+            {
+                return [];
+            }
+
+            using RemoteAdmin? admin = RemoteAdmin.TryConnect(directory, new AdminLimits(), console.Time);
+            VolumeList? list = admin?.Invoke(AdminCommands.VolumeList, new VolumeListRequest(Quick: true), AdminSession.Plain);
+            return list?.Volumes.Select(static volume => new CompletionItem(volume.Name)) ?? [];
+        }
+        catch (Exception failure) when (failure is AdminException or StoreException)
+        {
+            return [];
         }
     }
 }

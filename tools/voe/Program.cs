@@ -1,3 +1,9 @@
-using Voe.Admin;
+using Voe.Tool;
 
-return new CommandLine(Console.Out, Console.Error).Invoke(args);
+using var interruption = new Interruption();
+var terminal = new ToolConsole(Console.Out, Console.Error)
+{
+    ProgressWidth = Console.IsErrorRedirected ? 0 : ToolConsole.TerminalWidth,
+    IsOutputForPeople = !Console.IsOutputRedirected,
+};
+return new CommandLine(terminal, interruption).Invoke(args);

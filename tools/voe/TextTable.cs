@@ -1,4 +1,4 @@
-namespace Voe.Admin;
+namespace Voe.Tool;
 
 /// <summary>Rows of text under each other for people: columns as wide as their longest cell, two blanks between them.</summary>
 /// <param name="header">The first row.</param>

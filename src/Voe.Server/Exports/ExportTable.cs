@@ -25,6 +25,10 @@ internal sealed class ExportTable
     public bool TryRemove(string name) =>
         ImmutableInterlocked.Update(ref _exports, static (exports, removed) => exports.Remove(removed), name);
 
+    /// <summary>Puts an export in the place of the one of that name, at one moment; the names may differ.</summary>
+    public void Replace(string name, Export export) => ImmutableInterlocked.Update(
+        ref _exports, static (exports, change) => exports.Remove(change.name).SetItem(change.export.Name, change.export), (name, export));
+
     /// <summary>Finds an export. The empty name means the default export: the one that was marked so, else the only one.</summary>
     public bool TryFind(string name, [NotNullWhen(true)] out Export? export)
     {

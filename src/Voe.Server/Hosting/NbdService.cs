@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Voe.Server.Configuration;
 using Voe.Server.Exports;
 using Voe.Server.Nbd;
+using Voe.Store.Devices;
 
 namespace Voe.Server.Hosting;
 
@@ -35,6 +36,18 @@ internal sealed class NbdService : IHostedService, IFrontDoor, IDisposable
     public IReadOnlyList<string> Addresses { get; private set; } = [];
 
     /// <inheritdoc/>
+    public string Summary { get; private set; } = "";
+
+    /// <inheritdoc/>
+    public int ConnectionCount => _server?.ConnectionCount ?? 0;
+
+    /// <inheritdoc/>
+    public int CountConnections(Predicate<IBlockDevice> isMeant) => _server?.CountConnections(isMeant) ?? 0;
+
+    /// <inheritdoc/>
+    public void Disconnect(Predicate<IBlockDevice> isMeant) => _server?.Disconnect(isMeant);
+
+    /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -64,8 +77,8 @@ internal sealed class NbdService : IHostedService, IFrontDoor, IDisposable
         WarnOfExpiry();
         _server.Start();
         string noun = _options.Targets.Count == 0 ? "volume" : "export";
-        string count = _exports.Count == 1 ? $"1 {noun}" : $"{_exports.Count} {noun}s";
-        Addresses = [.. _server.EndPoints.Select(endPoint => $"{endPoint} ({count})")];
+        Summary = _exports.Count == 1 ? $"1 {noun}" : $"{_exports.Count} {noun}s";
+        Addresses = [.. _server.EndPoints.Select(endPoint => endPoint.ToString())];
         return Task.CompletedTask;
     }
 

@@ -24,7 +24,8 @@ internal sealed class ReadyService : IHostedService
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        string addresses = string.Join(", ", _doors.SelectMany(door => door.Addresses));
+        string addresses = string.Join(", ", _doors.SelectMany(door =>
+            door.Addresses.Select(address => $"{address} ({door.Summary})")));
         await _output.WriteLineAsync($"voe-server ready: {addresses}");
         await _output.FlushAsync(CancellationToken.None);
         _manager.Ready($"serving at {addresses}");

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Voe.Server.Exports;
+using Voe.Store.Devices;
 
 namespace Voe.Server.Nbd;
 
@@ -77,6 +78,18 @@ internal sealed class NbdConnection
             lock (_roleGate)
             {
                 return _isClosing || _isStopping;
+            }
+        }
+    }
+
+    /// <summary>The device that the client has attached; null as long as the handshake lasts. Any thread.</summary>
+    public IBlockDevice? AttachedDevice
+    {
+        get
+        {
+            lock (_roleGate)
+            {
+                return _receiver is null ? null : Export.Device;
             }
         }
     }

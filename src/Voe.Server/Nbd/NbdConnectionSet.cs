@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using Voe.Store.Devices;
 
 namespace Voe.Server.Nbd;
 
@@ -27,6 +28,19 @@ internal sealed class NbdConnectionSet
             {
                 return _connections.Count;
             }
+        }
+    }
+
+    /// <summary>How many clients have a device attached that <paramref name="isMeant"/> is true of.</summary>
+    public int CountOf(Predicate<IBlockDevice> isMeant) => Attached(isMeant).Length;
+
+    /// <summary>Asks these clients' connections to finish what is in flight and end; does not wait for that.</summary>
+    public void Disconnect(Predicate<IBlockDevice> isMeant)
+    {
+        foreach (NbdConnection connection in Attached(isMeant))
+        {
+            _resources.Logger.LogInformation("nbd: {Peer} is disconnected", connection.Peer);
+            connection.Stop();
         }
     }
 
@@ -90,6 +104,14 @@ internal sealed class NbdConnectionSet
         }
 
         return WaitUntilEmpty(start, limit);
+    }
+
+    private NbdConnection[] Attached(Predicate<IBlockDevice> isMeant)
+    {
+        lock (_gate)
+        {
+            return [.. _connections.Where(connection => connection.AttachedDevice is { } device && isMeant(device))];
+        }
     }
 
     private NbdConnection[] BeginStop()

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Voe.Server.Exports;
+using Voe.Store.Devices;
 
 namespace Voe.Server.Nbd;
 
@@ -47,6 +48,12 @@ internal sealed class NbdServer : IDisposable
 
     /// <summary>How many connections there are now.</summary>
     public int ConnectionCount => _connections.Count;
+
+    /// <summary>How many clients have a device attached that <paramref name="isMeant"/> is true of.</summary>
+    public int CountConnections(Predicate<IBlockDevice> isMeant) => _connections.CountOf(isMeant);
+
+    /// <summary>Asks these clients' connections to finish what is in flight and end; does not wait for that.</summary>
+    public void Disconnect(Predicate<IBlockDevice> isMeant) => _connections.Disconnect(isMeant);
 
     /// <summary>What the connections share.</summary>
     public NbdResources Resources => _resources;

@@ -1,0 +1,71 @@
+using Voe.Store;
+
+namespace Voe.Admin;
+
+/// <summary>What the commands work on: a store, and the server that has it open, if it is one. Safe from many threads.</summary>
+public sealed class AdminContext
+{
+    private readonly HashSet<string> _imports = new(StringComparer.Ordinal); // guarded by ChangeLock
+
+    /// <summary>Commands for an open store, which the caller closes when no command runs any more.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="path">Its directory.</param>
+    /// <param name="options">How it was opened.</param>
+    /// <param name="serving">The server that serves its volumes, or null.</param>
+    public AdminContext(VoeStore store, string path, StoreOptions options, IVolumeServing? serving)
+    {
+        Store = store;
+        Path = System.IO.Path.GetFullPath(path);
+        Options = options;
+        Serving = serving;
+    }
+
+    /// <summary>The store.</summary>
+    public VoeStore Store { get; }
+
+    /// <summary>Its directory.</summary>
+    public string Path { get; }
+
+    /// <summary>How it was opened.</summary>
+    public StoreOptions Options { get; }
+
+    /// <summary>The server that serves its volumes, or null.</summary>
+    public IVolumeServing? Serving { get; }
+
+    /// <summary>
+    /// Held while a volume is made, changed or deleted and the exports follow, so that both always agree; across the flush of
+    /// the catalog as well. Taken before all locks of the store.
+    /// </summary>
+    internal Lock ChangeLock { get; } = new();
+
+    /// <summary>Throws when nothing may be changed.</summary>
+    internal void RequireWritable()
+    {
+        if (Serving is { IsReadOnly: true })
+        {
+            throw new AdminException(AdminErrorKind.ReadOnly, "the server was told to change nothing (--read-only)");
+        }
+    }
+
+    /// <summary>Begins an import; one of a name at a time. Dispose the result when it has ended.</summary>
+    internal IDisposable BeginImport(string name)
+    {
+        lock (ChangeLock)
+        {
+            return _imports.Add(name)
+                ? new Claim(this, name)
+                : throw new AdminException(AdminErrorKind.Exists, $"\"{name}\" is being imported already");
+        }
+    }
+
+    private sealed class Claim(AdminContext context, string name) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (context.ChangeLock)
+            {
+                context._imports.Remove(name);
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+using System.Runtime.CompilerServices;
+
+[module: SkipLocalsInit]
+[assembly: CLSCompliant(false)]

@@ -1,0 +1,77 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Voe.Admin;
+using Voe.Admin.Protocol;
+using Voe.Server.Admin;
+using Voe.Server.Configuration;
+using Voe.Server.Exports;
+
+namespace Voe.Server.Hosting;
+
+/// <summary>The admin socket in the store's directory, by which <c>voe</c> speaks to the server.</summary>
+internal sealed class AdminService : IHostedService, IDisposable
+{
+    // A command ends at its next step, a block of 1 MiB at most.
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(2);
+
+    private readonly ServerOptions _options;
+    private readonly StoreService _store;
+    private readonly ExportService _service;
+    private readonly ExportTable _exports;
+    private readonly IReadOnlyList<IFrontDoor> _doors;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private AdminServer? _server;
+
+    /// <summary>A socket that is not there yet.</summary>
+    public AdminService(
+        ServerOptions options,
+        StoreService store,
+        ExportService service,
+        ExportTable exports,
+        IEnumerable<IFrontDoor> doors,
+        TimeProvider time,
+        ILogger logger)
+    {
+        _options = options;
+        _store = store;
+        _service = service;
+        _exports = exports;
+        _doors = [.. doors];
+        _time = time;
+        _logger = logger;
+    }
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        var context = new AdminContext(
+            _store.Store, _options.StorePath, _options.Store, new ServedVolumes(_options, _service, _exports, _doors, _time));
+        try
+        {
+            _server = new AdminServer(context, ServedVolumes.Program, new AdminLimits(), _time, _logger);
+            _server.Start();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // Some file systems take no sockets. Volumes are served all the same.
+            _logger.LogWarning("there is no admin socket, voe cannot speak to this server: {Message}", failure.Message);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_server?.Stop(StopLimit) == false)
+        {
+            _logger.LogWarning("a command on the admin socket still waits for the store and is left behind");
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _server?.Dispose();
+}
