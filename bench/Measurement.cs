@@ -29,7 +29,10 @@ internal readonly record struct Measurement(long Bytes, long Operations, double 
     public static Measurement Run(int threads, Func<int, (long Bytes, long Operations)> work, Action? flush = null)
     {
         GC.Collect();
-        using var start = new Barrier(threads + 1);
+        long before = 0;
+
+        // The clock starts before any thread does: this one may get its processor back only when they are done.
+        using var start = new Barrier(threads + 1, _ => before = Stopwatch.GetTimestamp());
         long bytes = 0, operations = 0;
         Exception? error = null;
         Thread[] workers = [.. Enumerable.Range(0, threads).Select(number => new Thread(() =>
@@ -50,7 +53,6 @@ internal readonly record struct Measurement(long Bytes, long Operations, double 
         using Process process = Process.GetCurrentProcess();
         TimeSpan cpuBefore = process.TotalProcessorTime;
         start.SignalAndWait();
-        long before = Stopwatch.GetTimestamp();
         Array.ForEach(workers, static worker => worker.Join());
         double seconds = Stopwatch.GetElapsedTime(before).TotalSeconds;
         if (error is not null)
