@@ -24,6 +24,7 @@ internal sealed class Delta : IDisposable
 
     // By the low bits of the volume's id: whether the table may have an entry of it. Spares most zero ranges a search.
     private readonly bool[] _volumesSeen = new bool[256];
+    private readonly RegionSet _regionsSeen = new();
     private readonly Dictionary<uint, (long Chunks, long Bytes)> _stored = [];
     private ZeroRanges _zeroRanges = ZeroRanges.Empty;
     private nint[]? _sortedMap;
@@ -106,6 +107,7 @@ internal sealed class Delta : IDisposable
         }
 
         _volumesSeen[volume & 0xFF] = true;
+        _regionsSeen.Add(volume, chunk);
         Map.Set(new MapKey(volume, chunk), entry.IsHole ? default : entry);
     }
 
@@ -164,6 +166,13 @@ internal sealed class Delta : IDisposable
         ZeroAllOfTable(volume, first, end);
     }
 
+    /// <summary>
+    /// The first chunk of <c>[first, end)</c> of which the table may have an entry, or up to which was searched; those before
+    /// it have none. Zero ranges do not count.
+    /// </summary>
+    public ulong FindTouched(uint volume, ulong first, ulong end) =>
+        _volumesSeen[volume & 0xFF] ? _regionsSeen.FindTouched(volume, first, end) : end;
+
     /// <summary>A pack no longer exists: what was added to it in this generation does not count either.</summary>
     public void RemovePack(uint pack)
     {
@@ -216,6 +225,7 @@ internal sealed class Delta : IDisposable
         _stored.Clear();
         (_storedPack, _storedChunks, _storedBytes) = (0, 0, 0);
         Array.Clear(_volumesSeen);
+        _regionsSeen.Clear();
         State = [];
         Progress = CheckpointProgress.Frozen;
     }

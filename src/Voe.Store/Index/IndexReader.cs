@@ -104,6 +104,26 @@ internal sealed unsafe class IndexReader : IDisposable
         }
     }
 
+    /// <summary>See <see cref="StoreIndex.FindMapped"/>.</summary>
+    public ulong FindMapped(uint volume, ulong firstChunk, ulong endChunk)
+    {
+        var view = Enter(out int place);
+        try
+        {
+            ulong bound = _rocks.FindRow(volume, firstChunk, endChunk);
+            if (bound > firstChunk)
+            {
+                bound = view.Active.FindTouched(volume, firstChunk, bound);
+            }
+
+            return bound > firstChunk && view.Frozen is { } frozen ? frozen.FindTouched(volume, firstChunk, bound) : bound;
+        }
+        finally
+        {
+            view.Leave(place);
+        }
+    }
+
     /// <summary>
     /// Tells the caches what a checkpoint has made durable in RocksDB; before its frozen delta is given up, which until then
     /// hides from readers what is not up to date here.

@@ -102,6 +102,14 @@ internal sealed unsafe class RocksReader : IDisposable
         }
     }
 
+    /// <summary>The chunk of the first row of a volume in <c>[firstChunk, endChunk)</c>, or <paramref name="endChunk"/>.</summary>
+    public ulong FindRow(uint volume, ulong firstChunk, ulong endChunk)
+    {
+        using var cursor = OpenRows();
+        cursor.Seek(volume, firstChunk);
+        return cursor.IsValid && cursor.Volume == volume ? Math.Min(cursor.Chunk, endChunk) : endChunk;
+    }
+
     /// <summary>A cursor over the rows of all volumes. The caller disposes it soon: it pins a state of the database.</summary>
     public RowCursor OpenRows() => new(_database, _native.rocksdb_create_iterator_cf(_database.Handle, _readOptions, _database.Volumes));
 

@@ -97,6 +97,12 @@ internal sealed class StoreIndex : IDisposable
     /// <summary>Reads scattered chunks of a volume's map, in any order; holes are default entries.</summary>
     public void ReadMap(uint volume, ReadOnlySpan<ulong> chunks, Span<MapEntry> entries) => _reader.ReadMap(volume, chunks, entries);
 
+    /// <summary>
+    /// Skips holes: the first chunk of <c>[firstChunk, endChunk)</c> that may be mapped, or up to which was searched; those
+    /// before it are holes. The range is not empty. Costs as much as some look-ups, however long the range.
+    /// </summary>
+    public ulong FindMapped(uint volume, ulong firstChunk, ulong endChunk) => _reader.FindMapped(volume, firstChunk, endChunk);
+
     /// <summary>Adds a chunk, or says that it lies elsewhere now.</summary>
     public void AddChunk(in ChunkHash hash, in ChunkLocation location) => _active.SetChunk(in hash, in location);
 

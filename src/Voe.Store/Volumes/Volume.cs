@@ -401,16 +401,19 @@ public sealed unsafe class Volume : IBlockDevice
         int found = 0;
         long end = offset + length;
         long at = offset;
+        long endChunk = ChunkCount(end, record.ChunkSize);
         int searched = 0;
         while (at < end && searched < MaxExtentSearch)
         {
             long first = at / record.ChunkSize;
-            int count = (int)Math.Min(entries.Length, ChunkCount(end, record.ChunkSize) - first);
+            int count = (int)Math.Min(entries.Length, endChunk - first);
             index.ReadMap(record.Id, (ulong)first, entries.AsSpan(0, count));
             searched += count;
+            int dataCount = 0;
             for (int i = 0; i < count; i++)
             {
                 ExtentKind kind = entries[i].IsHole ? ExtentKind.Hole : ExtentKind.Data;
+                dataCount += kind == ExtentKind.Data ? 1 : 0;
                 long next = Math.Min(end, (first + i + 1) * record.ChunkSize);
                 if (found > 0 && extents[found - 1].Kind == kind)
                 {
@@ -427,6 +430,14 @@ public sealed unsafe class Volume : IBlockDevice
                 }
 
                 at = next;
+            }
+
+            if (dataCount == 0 && at < end)
+            {
+                // A long hole: on to where it may end, without a look at each of its chunks.
+                ulong mapped = index.FindMapped(record.Id, (ulong)(at / record.ChunkSize), (ulong)endChunk);
+                at = Math.Min(end, (long)mapped * record.ChunkSize);
+                extents[found - 1] = extents[found - 1] with { Length = at - extents[found - 1].Offset };
             }
         }
 

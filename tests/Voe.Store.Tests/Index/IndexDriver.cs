@@ -124,7 +124,19 @@ internal sealed class IndexDriver : IDisposable
 
             Index.ReadMap(volume, scattered, entries);
             CompareEntries(volume, scattered, entries);
+            foreach (ulong first in (ulong[])[0, NextChunk(), ChunkCount + 1, FarChunk, FarChunk + ChunkCount])
+            {
+                CompareSkipping(volume, first, first + 1 + (ulong)_random.NextInt64(1L << _random.Next(1, 53)));
+            }
         }
+    }
+
+    // Every hole may be taken for mapped, but nothing mapped for a hole.
+    private void CompareSkipping(uint volume, ulong first, ulong end)
+    {
+        ulong found = Index.FindMapped(volume, first, end);
+        Assert.InRange(found, first, end);
+        Assert.DoesNotContain(_model.Map.Keys, key => key.Volume == volume && key.Chunk >= first && key.Chunk < found);
     }
 
     public void CompareDurable()

@@ -272,6 +272,31 @@ public sealed class VolumeTests : IDisposable
         Assert.InRange(_lab.Disk.BytesWritten, 0, 64 << 10);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Extents_of_tebibytes_with_little_data_are_found_in_a_few_calls(bool afterReopening)
+    {
+        const long Size = 1L << 43;
+        Volume volume = Store.CreateVolume("a", Size);
+        foreach (long offset in new[] { 0, 1L << 40, (1L << 42) + (5 * ChunkSize), Size - ChunkSize })
+        {
+            Write(volume, offset, Noise(ChunkSize, 1));
+        }
+
+        if (afterReopening)
+        {
+            _lab.CloseQuietly();
+            volume = _lab.Reopen().OpenVolume("a");
+        }
+
+        var extents = new DeviceExtent[16];
+        Assert.Equal(7, volume.GetExtents(0, Size, extents));
+        Assert.Equal([0, 1L << 40, (1L << 42) + (5 * ChunkSize), Size - ChunkSize],
+            extents.Where(extent => extent is { Kind: ExtentKind.Data, Length: ChunkSize }).Select(extent => extent.Offset));
+        Assert.Equal(Size, extents.Sum(extent => extent.Length));
+    }
+
     private static void Write(Volume volume, long offset, byte[] bytes) => volume.Write([new BlockWrite(offset, bytes)]);
 
     private static byte[] Read(Volume volume, long offset, int length)
