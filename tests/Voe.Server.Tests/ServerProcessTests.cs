@@ -64,14 +64,14 @@ public sealed class ServerProcessTests : IDisposable
 
         using ServerProcess again = Start(
             "--volume", "disk0=2MiB,chunk-size=8K,compression=zstd:3", "--volume", "disk1=512,chunk-size=64KiB");
-        Assert.Contains("exists with size 1 MiB, not 2 MiB", again.Log, StringComparison.Ordinal);
-        Assert.Contains("exists with chunk size 4 KiB, not 8 KiB", again.Log, StringComparison.Ordinal);
-        Assert.Contains("exists with compression lz4, not zstd:3", again.Log, StringComparison.Ordinal);
         using NbdClient client = Connect(again, "disk0");
         Assert.Equal(1 << 20, client.Size);
         using NbdClient small = Connect(again, "disk1");
         Assert.Equal(512, small.Size);
         Assert.Equal(0, again.Stop());
+        Assert.Contains("exists with size 1 MiB, not 2 MiB", again.Log, StringComparison.Ordinal);
+        Assert.Contains("exists with chunk size 4 KiB, not 8 KiB", again.Log, StringComparison.Ordinal);
+        Assert.Contains("exists with compression lz4, not zstd:3", again.Log, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -87,6 +87,7 @@ public sealed class ServerProcessTests : IDisposable
     public void Listening_beyond_loopback_is_warned_of()
     {
         using ServerProcess server = Start("--nbd", "0.0.0.0:0", "--nbd", "[::1]:0");
+        Assert.Equal(0, server.Stop());
         Assert.Single(server.Log.Split('\n'), line => line.Contains("can be reached from other machines", StringComparison.Ordinal));
     }
 

@@ -145,6 +145,35 @@ public sealed partial class ServiceTests : IDisposable
         Assert.Contains("the store is flushed and closed", log, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Signal_while_the_store_is_opened_ends_the_start_in_order()
+    {
+        using (ServerProcess first = ServerProcess.Start([], [.. Arguments, "--volume", "disk0=16MiB"]))
+        {
+            first.Kill();
+        }
+
+        string path = Path.Combine(_directory.Path, "notify");
+        using var systemd = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { ReceiveTimeout = 60_000 };
+        systemd.Bind(new UnixDomainSocketEndPoint(path));
+        IReadOnlyList<string> command = ServerProcess.Command;
+        var start = new ProcessStartInfo(command[0], [.. command.Skip(1), .. Arguments, "--nbd", "127.0.0.1:0"])
+        {
+            UseShellExecute = false,
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        start.Environment["NOTIFY_SOCKET"] = path;
+        using Process process = Process.Start(start)!;
+        Assert.StartsWith("STATUS=replaying", Receive(systemd), StringComparison.Ordinal);
+        Assert.Equal(0, SendSignal(process.Id, 15));
+        string log = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(ExitStatus.Success, process.ExitCode);
+        Assert.Contains("SIGTERM received", log, StringComparison.Ordinal);
+        Assert.Contains("the store is flushed and closed", log, StringComparison.Ordinal);
+    }
+
     private const int ResourceFileSize = 1;
 
     private static long Place(int writer, int block) => ((writer * 4096L) + block) * BlockSize;
@@ -168,4 +197,7 @@ public sealed partial class ServiceTests : IDisposable
 
     [LibraryImport("libc", EntryPoint = "prlimit", SetLastError = true)]
     private static partial int SetLimit(int processId, int resource, ulong[] limit, nint previous);
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int SendSignal(int processId, int signal);
 }

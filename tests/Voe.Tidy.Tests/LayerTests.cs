@@ -24,6 +24,8 @@ public sealed class LayerTests
     [InlineData("RocksDbSharp", "src/Voe.Store/Index/")]
     [InlineData("SharpPcap", "src/Voe.Server/Aoe/")]
     [InlineData("System.CommandLine", "src/Voe.Server/", "tools/")]
+    [InlineData("Tomlyn", "src/Voe.Server/Configuration/")]
+    [InlineData("Microsoft.Extensions.Hosting", "src/Voe.Server/ServerHost.cs", "src/Voe.Server/Hosting/")]
     [InlineData("System.Net.Sockets", "src/Voe.Server/", "src/Voe.Admin/")]
     public void A_library_shows_in_its_own_folder_only(string library, params string[] folders) =>
         Violations.AssertNone(from file in SourceTree.CSharp

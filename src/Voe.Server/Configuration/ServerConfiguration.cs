@@ -128,7 +128,8 @@ internal static class ServerConfiguration
                 firstDefault = entry.LineOf("default");
             }
 
-            if (target.Path.Length > 0 && !paths.TryAdd(Path.GetFullPath(target.Path), target) && !target.IsReadOnly)
+            if (target.Path.Length > 0 && !paths.TryAdd(Path.GetFullPath(target.Path), target)
+                && !(target.IsReadOnly && paths[Path.GetFullPath(target.Path)].IsReadOnly))
             {
                 mistakes.Add(
                     entry.LineOf("path"),

@@ -12,26 +12,33 @@ internal sealed unsafe class DirectAccess(HostFile file)
     private readonly int _block = file.DirectAlignment;
     private readonly RangeLocks _locks = new();
 
-    /// <summary>Fills the memory from <paramref name="offset"/> on.</summary>
-    public void Read(byte* target, int length, long offset)
+    /// <summary>Fills the buffers of a run: reads of which each begins where the one before ends.</summary>
+    public void Read(ReadOnlySpan<BlockRead> run)
     {
-        if (IsWhole(target, length, offset))
+        long offset = run[0].Offset;
+        long end = run[^1].Offset + run[^1].Buffer.Length;
+        if (run.Length == 1)
         {
-            file.Read(target, length, offset);
-            return;
+            fixed (byte* target = run[0].Buffer.Span)
+            {
+                if (IsWhole(target, end - offset, offset))
+                {
+                    file.Read(target, (int)(end - offset), offset);
+                    return;
+                }
+            }
         }
 
         byte* buffer = DirectBuffers.Take();
         try
         {
-            for (long end = offset + length; offset < end;)
+            for (int item = 0, filled = 0; offset < end;)
             {
                 (long start, int window) = WindowAt(offset, end);
                 file.Read(buffer, window, start);
                 int skipped = (int)(offset - start);
                 int count = (int)Math.Min(end - offset, window - skipped);
-                new ReadOnlySpan<byte>(buffer + skipped, count).CopyTo(new Span<byte>(target, count));
-                target += count;
+                Scatter(new ReadOnlySpan<byte>(buffer + skipped, count), run, ref item, ref filled);
                 offset += count;
             }
         }
@@ -41,21 +48,38 @@ internal sealed unsafe class DirectAccess(HostFile file)
         }
     }
 
-    /// <summary>Writes the memory from <paramref name="offset"/> on; zeroes when <paramref name="source"/> is null.</summary>
-    public void Write(byte* source, long length, long offset)
+    /// <summary>Writes the data of a run: writes of which each begins where the one before ends.</summary>
+    public void Write(ReadOnlySpan<BlockWrite> run)
     {
-        long end = offset + length;
+        long offset = run[0].Offset;
+        long end = run[^1].Offset + run[^1].Data.Length;
         long ticket = Enter(offset, end);
         try
         {
-            if (source is not null && IsWhole(source, length, offset))
+            fixed (byte* source = run[0].Data.Span)
             {
-                file.Write(source, (int)length, offset);
+                if (run.Length == 1 && IsWhole(source, end - offset, offset))
+                {
+                    file.Write(source, (int)(end - offset), offset);
+                    return;
+                }
             }
-            else
-            {
-                WriteThroughBuffer(source, offset, end);
-            }
+
+            WriteThroughBuffer(run, offset, end);
+        }
+        finally
+        {
+            _locks.Exit(ticket);
+        }
+    }
+
+    /// <summary>Writes zeroes from <paramref name="offset"/> on.</summary>
+    public void WriteZeroes(long offset, long end)
+    {
+        long ticket = Enter(offset, end);
+        try
+        {
+            WriteThroughBuffer([], offset, end);
         }
         finally
         {
@@ -83,12 +107,37 @@ internal sealed unsafe class DirectAccess(HostFile file)
         return _locks.Enter(offset - (offset % _block), RoundUp(end), isPartial);
     }
 
-    private void WriteThroughBuffer(byte* source, long offset, long end)
+    private static void Scatter(ReadOnlySpan<byte> source, ReadOnlySpan<BlockRead> run, ref int item, ref int filled)
+    {
+        while (source.Length > 0)
+        {
+            Span<byte> target = run[item].Buffer.Span[filled..];
+            int count = Math.Min(source.Length, target.Length);
+            source[..count].CopyTo(target);
+            source = source[count..];
+            (item, filled) = count == target.Length ? (item + 1, 0) : (item, filled + count);
+        }
+    }
+
+    private static void Gather(ReadOnlySpan<BlockWrite> run, ref int item, ref int taken, Span<byte> target)
+    {
+        while (target.Length > 0)
+        {
+            ReadOnlySpan<byte> source = run[item].Data.Span[taken..];
+            int count = Math.Min(source.Length, target.Length);
+            source[..count].CopyTo(target);
+            target = target[count..];
+            (item, taken) = count == source.Length ? (item + 1, 0) : (item, taken + count);
+        }
+    }
+
+    /// <summary>Writes the data of the run, or zeroes when it is empty.</summary>
+    private void WriteThroughBuffer(ReadOnlySpan<BlockWrite> run, long offset, long end)
     {
         byte* buffer = DirectBuffers.Take();
         try
         {
-            while (offset < end)
+            for (int item = 0, taken = 0; offset < end;)
             {
                 (long start, int window) = WindowAt(offset, end);
                 int skipped = (int)(offset - start);
@@ -105,14 +154,13 @@ internal sealed unsafe class DirectAccess(HostFile file)
                 }
 
                 var changed = new Span<byte>(buffer + skipped, count);
-                if (source is null)
+                if (run.IsEmpty)
                 {
                     changed.Clear();
                 }
                 else
                 {
-                    new ReadOnlySpan<byte>(source, count).CopyTo(changed);
-                    source += count;
+                    Gather(run, ref item, ref taken, changed);
                 }
 
                 file.Write(buffer, window, start);

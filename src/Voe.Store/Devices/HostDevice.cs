@@ -1,3 +1,4 @@
+using System.Numerics;
 using Voe.Store.IO;
 
 namespace Voe.Store.Devices;
@@ -16,6 +17,7 @@ public readonly record struct HostDeviceOptions(bool IsReadOnly, bool IsDirect);
 public abstract unsafe class HostDevice : IBlockDevice, IDisposable
 {
     private const int ZeroesPerWrite = 1 << 20;
+    private const long LongestRun = 16 << 20;
     private static readonly byte[] Zeroes = new byte[ZeroesPerWrite];
 
     private readonly HostFile _file;
@@ -61,7 +63,8 @@ public abstract unsafe class HostDevice : IBlockDevice, IDisposable
     public long Size => _file.Size;
 
     /// <inheritdoc/>
-    public int PreferredBlockSize => Math.Max(4096, Math.Max(_file.PhysicalBlockSize, _file.DirectAlignment));
+    public int PreferredBlockSize =>
+        (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(4096, Math.Max(_file.PhysicalBlockSize, _file.DirectAlignment)));
 
     /// <inheritdoc/>
     public bool IsReadOnly { get; }
@@ -77,19 +80,22 @@ public abstract unsafe class HostDevice : IBlockDevice, IDisposable
             RequireInside(read.Offset, read.Buffer.Length);
         }
 
-        foreach (ref readonly BlockRead read in reads)
+        if (_direct is null)
         {
-            fixed (byte* start = read.Buffer.Span)
+            ReadCached(reads);
+            return;
+        }
+
+        for (int i = 0; i < reads.Length;)
+        {
+            int count = 1;
+            while (i + count < reads.Length && reads[i + count].Offset == reads[i + count - 1].Offset + reads[i + count - 1].Buffer.Length)
             {
-                if (_direct is null)
-                {
-                    _file.Read(start, read.Buffer.Length, read.Offset);
-                }
-                else
-                {
-                    _direct.Read(start, read.Buffer.Length, read.Offset);
-                }
+                count++;
             }
+
+            _direct.Read(reads.Slice(i, count));
+            i += count;
         }
     }
 
@@ -102,9 +108,12 @@ public abstract unsafe class HostDevice : IBlockDevice, IDisposable
             RequireInside(write.Offset, write.Data.Length);
         }
 
-        foreach (ref readonly BlockWrite write in writes)
+        // Neighbours go together: one system call, and with direct access one trip to the medium.
+        for (int i = 0; i < writes.Length;)
         {
-            Write(write.Data.Span, write.Offset);
+            int count = RunLength(writes[i..]);
+            WriteRun(writes.Slice(i, count));
+            i += count;
         }
 
         _flush.RequireSound();
@@ -185,34 +194,97 @@ public abstract unsafe class HostDevice : IBlockDevice, IDisposable
         _flush.RequireSound();
     }
 
-    private void Write(ReadOnlySpan<byte> data, long offset)
+    /// <summary>Reads through the page cache: what is not there is asked for all at once, and then waited for.</summary>
+    private void ReadCached(ReadOnlySpan<BlockRead> reads)
     {
-        fixed (byte* start = data)
+        bool isAsked = reads.Length == 1;
+        for (int i = 0; i < reads.Length; i++)
         {
-            if (_direct is null)
+            (long offset, Memory<byte> buffer) = reads[i];
+            fixed (byte* start = buffer.Span)
             {
-                _file.Write(start, data.Length, offset);
+                if (!isAsked && !_file.TryReadCached(start, buffer.Length, offset))
+                {
+                    foreach (ref readonly BlockRead coming in reads[i..])
+                    {
+                        _file.Prefetch(coming.Offset, coming.Buffer.Length);
+                    }
+
+                    isAsked = true;
+                }
+                else if (!isAsked)
+                {
+                    continue;
+                }
+
+                _file.Read(start, buffer.Length, offset);
             }
-            else if (data.Length > 0)
+        }
+    }
+
+    /// <summary>How many of the first writes begin where the one before ends, and go into one call.</summary>
+    private static int RunLength(ReadOnlySpan<BlockWrite> writes)
+    {
+        int count = 1;
+        long length = writes[0].Data.Length;
+        while (count < Math.Min(writes.Length, LocalFile.VectorsPerCall)
+            && writes[count].Offset == writes[0].Offset + length && length + writes[count].Data.Length <= LongestRun)
+        {
+            length += writes[count].Data.Length;
+            count++;
+        }
+
+        return count;
+    }
+
+    private void WriteRun(ReadOnlySpan<BlockWrite> run)
+    {
+        if (_direct is not null)
+        {
+            _direct.Write(run);
+            return;
+        }
+
+        // In bounds: a run has at most VectorsPerCall writes, the length of both arrays.
+        LocalFile.Pins pins = default;
+        Libc.IOVector* vectors = stackalloc Libc.IOVector[LocalFile.VectorsPerCall];
+        try
+        {
+            int length = 0;
+            for (int i = 0; i < run.Length; i++)
             {
-                _direct.Write(start, data.Length, offset);
+                pins[i] = run[i].Data.Pin();
+                vectors[i] = new Libc.IOVector { Start = (byte*)pins[i].Pointer, Length = (nuint)run[i].Data.Length };
+                length = checked(length + run[i].Data.Length);
+            }
+
+            _file.Write(vectors, run.Length, length, run[0].Offset);
+        }
+        finally
+        {
+            for (int i = 0; i < run.Length; i++)
+            {
+                pins[i].Dispose();
             }
         }
     }
 
     private void WriteZeroes(long offset, long end)
     {
-        if (offset < end && _direct is not null)
+        if (_direct is not null)
         {
-            _direct.Write(null, end - offset, offset);
+            _direct.WriteZeroes(offset, end);
             return;
         }
 
-        while (offset < end)
+        fixed (byte* zeroes = Zeroes)
         {
-            int count = (int)Math.Min(end - offset, ZeroesPerWrite);
-            Write(Zeroes.AsSpan(0, count), offset);
-            offset += count;
+            while (offset < end)
+            {
+                int count = (int)Math.Min(end - offset, ZeroesPerWrite);
+                _file.Write(zeroes, count, offset);
+                offset += count;
+            }
         }
     }
 

@@ -170,6 +170,26 @@ internal sealed unsafe class HostFile : IDisposable
         }
     }
 
+    /// <summary>Writes the memory of all vectors, one after another, and uses the vectors up.</summary>
+    public void Write(Libc.IOVector* vectors, int count, int length, long offset)
+    {
+        int vector = 0;
+        for (int done = 0; done < length;)
+        {
+            nint result = Libc.PWriteV(_handle, vectors + vector, count - vector, offset + done);
+            int accepted = Checked(result, "write", length, offset);
+            vector = LocalFile.Advance(vectors, vector, count, (nuint)accepted);
+            done += accepted;
+        }
+    }
+
+    /// <summary>Fills the memory if that needs no waiting for the medium; false when it does, or cannot be told.</summary>
+    public bool TryReadCached(byte* start, int length, long offset)
+    {
+        var vector = new Libc.IOVector { Start = start, Length = (nuint)length };
+        return Libc.PReadV2(_handle, &vector, 1, offset, Libc.NoWait) == length;
+    }
+
     /// <summary>Makes what was written durable (fdatasync).</summary>
     public void SyncData() => Sync(dataOnly: true);
 

@@ -5,7 +5,7 @@ namespace Voe.Store.IO;
 
 /// <content>
 /// Files and block devices that are served as they are. Sources: the man pages open(2), fallocate(2), lseek(2), statx(2),
-/// ioctl(2); linux/fs.h and linux/stat.h.
+/// readv(2), ioctl(2); linux/fs.h and linux/stat.h.
 /// </content>
 internal static unsafe partial class Libc
 {
@@ -46,6 +46,12 @@ internal static unsafe partial class Libc
 
     /// <summary>O_DIRECT, whose value arm64 has of its own.</summary>
     internal static readonly int OpenDirect = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x10000 : 0x4000;
+
+    /// <summary>RWF_NOWAIT: what is not in the page cache is not waited for.</summary>
+    internal const int NoWait = 8;
+
+    [LibraryImport("libc", EntryPoint = "preadv2", SetLastError = true)]
+    internal static partial nint PReadV2(SafeFileHandle file, IOVector* vectors, int count, long offset, int flags);
 
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
     internal static partial long Seek(SafeFileHandle file, long offset, int whence);

@@ -8,8 +8,8 @@ namespace Voe.Store.IO;
 /// <summary>A file of a local file system. Reads and writes allocate nothing on the garbage collector's heap.</summary>
 internal sealed unsafe class LocalFile : IStorageFile
 {
-    // Far below IOV_MAX (1024): the vectors and the pins of one call lie on the stack.
-    private const int VectorsPerCall = 64;
+    /// <summary>Buffers of one gathered write. Far below IOV_MAX (1024): the vectors and the pins of one call lie on the stack.</summary>
+    internal const int VectorsPerCall = 64;
 
     private readonly SafeFileHandle _handle;
     private readonly string _path;
@@ -190,7 +190,7 @@ internal sealed unsafe class LocalFile : IStorageFile
     }
 
     /// <summary>Skips what a short gathered write has taken; returns the first vector that is left.</summary>
-    private static int Advance(Libc.IOVector* vectors, int vector, int count, nuint accepted)
+    internal static int Advance(Libc.IOVector* vectors, int vector, int count, nuint accepted)
     {
         while (vector < count && accepted >= vectors[vector].Length)
         {
@@ -226,8 +226,9 @@ internal sealed unsafe class LocalFile : IStorageFile
             : throw StorageErrors.FromLastError($"write of {length} bytes at offset {offset}", _path);
     }
 
+    /// <summary>What keeps the buffers of one call where they are.</summary>
     [InlineArray(VectorsPerCall)]
-    private struct Pins
+    internal struct Pins
     {
         private MemoryHandle _first;
     }
