@@ -17,7 +17,7 @@ public sealed class LoopDevice : IDisposable
         }
 
         string sector = sectorSize.ToString(CultureInfo.InvariantCulture);
-        Path = HostTool.Run("losetup", "--find", "--show", "--sector-size", sector, file).Trim();
+        Path = HostTool.Run("losetup", "--find", "--show", "--partscan", "--sector-size", sector, file).Trim();
     }
 
     /// <summary>Why there can be none here, or null.</summary>
@@ -28,6 +28,16 @@ public sealed class LoopDevice : IDisposable
 
     /// <summary>The device's path.</summary>
     public string Path { get; }
+
+    /// <summary>Makes a partition, which goes with the device; returns its path.</summary>
+    /// <param name="start">Where it begins, in sectors of 512 bytes.</param>
+    /// <param name="length">How long it is, in sectors of 512 bytes.</param>
+    public string AddPartition(long start, long length)
+    {
+        HostTool.Run(
+            "addpart", Path, "1", start.ToString(CultureInfo.InvariantCulture), length.ToString(CultureInfo.InvariantCulture));
+        return Path + "p1";
+    }
 
     /// <inheritdoc/>
     public void Dispose() => HostTool.Run("losetup", "--detach", Path);

@@ -10,20 +10,19 @@ internal static class BlockQueue
     /// <param name="name">The file's name: <c>write_zeroes_max_bytes</c>.</param>
     public static long Read(string deviceNumber, string name)
     {
-        // The queue of a partition is that of its disk, one directory up.
-        foreach (string place in (string[])["queue", "../queue"])
+        try
         {
-            try
-            {
-                string text = File.ReadAllText(Path.Combine("/sys/dev/block", deviceNumber, place, name));
-                return long.Parse(text.AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture);
-            }
-            catch (Exception exception) when (StorageErrors.IsFrom(exception) || exception is FormatException or OverflowException)
-            {
-                // Not there, or not for us: it is not told.
-            }
-        }
+            string device = Directory.ResolveLinkTarget($"/sys/dev/block/{deviceNumber}", returnFinalTarget: true)?.FullName ?? "";
 
-        return 0;
+            // The queue of a partition is that of its disk, one directory up.
+            string queue = Path.Combine(device, "queue");
+            string file = Path.Combine(Directory.Exists(queue) ? queue : Path.Combine(device, "..", "queue"), name);
+            return long.Parse(File.ReadAllText(file).AsSpan().Trim(), NumberStyles.None, CultureInfo.InvariantCulture);
+        }
+        catch (Exception exception) when (StorageErrors.IsFrom(exception) || exception is FormatException or OverflowException)
+        {
+            // Not there, or not for us: it is not told.
+            return 0;
+        }
     }
 }

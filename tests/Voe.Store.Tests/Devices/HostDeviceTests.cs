@@ -162,6 +162,30 @@ public sealed class HostDeviceTests : IDisposable
         again.Flush();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Partition_is_served_within_its_borders(bool isDirect)
+    {
+        Assert.SkipWhen(LoopDevice.WhyNot is not null, LoopDevice.WhyNot ?? "");
+        byte[] image = [.. Enumerable.Repeat((byte)7, 4 << 20)];
+        File.WriteAllBytes(FilePath, image);
+        using (var loop = new LoopDevice(FilePath, 4 << 20))
+        {
+            using RawDevice device = RawDevice.Open(loop.AddPartition(2048, 2048), Plain with { IsDirect = isDirect });
+            Assert.Equal(1 << 20, device.Size);
+            Assert.True(device.ZeroesFast(mayTrim: true));
+            device.Trim(0, 1 << 19);
+            device.WriteZeroes(1 << 19, 1 << 19, mayTrim: false);
+            device.Write([new BlockWrite((1 << 20) - 3, new byte[] { 1, 2, 3 })]);
+            device.Flush();
+        }
+
+        Array.Clear(image, 1 << 20, 1 << 20);
+        new byte[] { 1, 2, 3 }.CopyTo(image, (2 << 20) - 3);
+        Assert.True(File.ReadAllBytes(FilePath).AsSpan().SequenceEqual(image));
+    }
+
     [Fact]
     public void Block_device_that_is_mounted_is_refused_for_writing()
     {
