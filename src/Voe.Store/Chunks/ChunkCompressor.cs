@@ -36,10 +36,17 @@ internal sealed class ChunkCompressor : IDisposable
     /// </summary>
     private const int NearNoisePairsEnd = 400;
 
+    /// <summary>
+    /// After so many chunks that were nearly noise and did not shrink, only one in <see cref="TrialInterval"/> is still tried: they
+    /// come in streams (media, encrypted files), and a trial takes more time than all else that is done with a chunk.
+    /// </summary>
+    internal const int TrialsInVain = 16, TrialInterval = 8;
+
     [ThreadStatic]
     private static Decompressor? _threadDecompressor;
 
     private Compressor? _zstd;
+    private int _inVain; // chunks nearly noise, in a row, that did not shrink or were not tried
     private bool _isDisposed;
 
     /// <summary>Compresses a chunk, if that is worth it.</summary>
@@ -52,11 +59,24 @@ internal sealed class ChunkCompressor : IDisposable
         ObjectDisposedException.ThrowIf(_isDisposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(destination.Length, chunk.Length);
         int pairs = setting.Codec == ChunkCodec.Raw ? 0 : CountPairs(chunk);
-        if (setting.Codec == ChunkCodec.Raw || IsNoise(pairs) || (pairs < NearNoisePairsEnd && !MayShrink(chunk, destination)))
+        if (setting.Codec == ChunkCodec.Raw || IsNoise(pairs))
         {
             return 0;
         }
 
+        if (pairs >= NearNoisePairsEnd)
+        {
+            return Encode(setting, chunk, destination);
+        }
+
+        bool isTried = _inVain < TrialsInVain || _inVain % TrialInterval == 0;
+        int length = isTried && MayShrink(chunk, destination) ? Encode(setting, chunk, destination) : 0;
+        _inVain = length > 0 ? 0 : _inVain + 1;
+        return length;
+    }
+
+    private int Encode(CompressionSetting setting, ReadOnlySpan<byte> chunk, Span<byte> destination)
+    {
         // The encoder sees no more room than what a stored chunk may take, and gives up when that is full.
         Span<byte> room = destination[..(chunk.Length - (chunk.Length / LeastGainDivisor))];
         return setting.Codec switch

@@ -216,6 +216,43 @@ public sealed class ChunkCompressorTests
     }
 
     [Fact]
+    public void After_many_trials_in_vain_chunks_near_to_noise_are_tried_now_and_then_until_one_shrinks()
+    {
+        using var compressor = new ChunkCompressor();
+        var random = new Random(9);
+        byte[] hopeless = new byte[4096], shrinking = new byte[4096], stored = new byte[4096], text = new byte[4096];
+        FillWithText(random, text);
+        random.NextBytes(shrinking);
+        shrinking.AsSpan(1024, 512).Clear();
+        for (int i = 0; i < 100; i++)
+        {
+            // A sixth of zeros, one by one: the sample does not look like noise, and still nothing is to be gained.
+            random.NextBytes(hopeless);
+            for (int k = 0; k < hopeless.Length / 6; k++)
+            {
+                hopeless[random.Next(hopeless.Length)] = 0;
+            }
+
+            Assert.False(ChunkCompressor.IsNoise(hopeless));
+            Assert.Equal(0, compressor.Compress(CompressionSetting.Lz4, hopeless, stored));
+        }
+
+        // What is far from noise is not affected, and does not change what is known of the others.
+        Assert.InRange(compressor.Compress(CompressionSetting.Lz4, text, stored), 1, 3000);
+        int passed = 0;
+        while (compressor.Compress(CompressionSetting.Lz4, shrinking, stored) == 0)
+        {
+            passed++;
+        }
+
+        Assert.InRange(passed, 1, ChunkCompressor.TrialInterval - 1);
+        for (int i = 0; i < ChunkCompressor.TrialsInVain; i++)
+        {
+            Assert.NotEqual(0, compressor.Compress(CompressionSetting.Lz4, shrinking, stored));
+        }
+    }
+
+    [Fact]
     public void Nothing_is_allocated_per_chunk()
     {
         using var compressor = new ChunkCompressor();
