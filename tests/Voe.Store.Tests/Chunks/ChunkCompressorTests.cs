@@ -226,9 +226,9 @@ public sealed class ChunkCompressorTests
         shrinking.AsSpan(1024, 512).Clear();
         for (int i = 0; i < 100; i++)
         {
-            // A sixth of zeros, one by one: the sample does not look like noise, and still nothing is to be gained.
+            // An eighth of zeros, one by one: the sample does not look like noise, and still nothing is to be gained.
             random.NextBytes(hopeless);
-            for (int k = 0; k < hopeless.Length / 6; k++)
+            for (int k = 0; k < hopeless.Length / 8; k++)
             {
                 hopeless[random.Next(hopeless.Length)] = 0;
             }
