@@ -31,13 +31,19 @@ public sealed partial class VoeProcess : IDisposable
     /// <summary>What it printed on standard output; after <see cref="Wait"/>.</summary>
     public byte[] Output => _output.GetAwaiter().GetResult();
 
-    /// <summary>Starts it.</summary>
-    public static VoeProcess Start(string storeDirectory, params string[] arguments)
+    /// <summary>The words of a command line that runs it.</summary>
+    public static string[] Command(string storeDirectory, params string[] arguments)
     {
         string server = ServerProcess.Command[^1];
         string program = Path.Combine(
             Path.GetDirectoryName(server)!, server.EndsWith(".dll", StringComparison.Ordinal) ? "voe.dll" : "voe");
-        string[] command = [.. ServerProcess.Command.SkipLast(1), program, "--store", storeDirectory, .. arguments];
+        return [.. ServerProcess.Command.SkipLast(1), program, "--store", storeDirectory, .. arguments];
+    }
+
+    /// <summary>Starts it.</summary>
+    public static VoeProcess Start(string storeDirectory, params string[] arguments)
+    {
+        string[] command = Command(storeDirectory, arguments);
         return new VoeProcess(Process.Start(new ProcessStartInfo(command[0], command[1..])
         {
             UseShellExecute = false,

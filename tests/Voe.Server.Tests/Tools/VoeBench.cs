@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Voe.Store;
 using Voe.Testing;
 using Voe.Tool;
 
@@ -14,12 +15,13 @@ public abstract class VoeBench : IDisposable
     protected VoeBench(bool isServed)
     {
         StorePath = Path.Combine(_directory.Path, "store");
-        Server = ServerProcess.Start(StorePath, "--chunk-cache", "16MiB", "--index-memory", "16MiB", "--rocksdb-memory", "16MiB");
-        if (!isServed)
+        if (isServed)
         {
-            Assert.Equal(0, Server.Stop());
-            Server.Dispose();
-            Server = null;
+            Server = StartServer();
+        }
+        else
+        {
+            VoeStore.Open(StorePath, new StoreOptions { ChunkCacheSize = 0, IndexMemory = 8 << 20, RocksDbMemory = 8 << 20 }).Dispose();
         }
     }
 
@@ -42,6 +44,10 @@ public abstract class VoeBench : IDisposable
         _error.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>Starts a server on the store, with little memory.</summary>
+    protected ServerProcess StartServer(params string[] arguments) => ServerProcess.Start(
+        StorePath, ["--chunk-cache", "16MiB", "--index-memory", "16MiB", "--rocksdb-memory", "16MiB", .. arguments]);
 
     protected string FilePath(string name) => Path.Combine(_directory.Path, name);
 

@@ -99,7 +99,7 @@ public sealed class VoeServedProcessTests() : VoeProcessTests(isServed: true)
 
         // The socket that is left leads nowhere, so the store is opened; and a new server takes its place.
         Assert.Equal("b c", Names());
-        using ServerProcess again = ServerProcess.Start(StorePath, "--chunk-cache", "16MiB");
+        using ServerProcess again = StartServer();
         Does("export", "b", FilePath("out"));
         AssertSameFile(image, FilePath("out"));
         Assert.Contains($"process {again.Id}", Does("status"), StringComparison.Ordinal);
@@ -161,6 +161,45 @@ public sealed class VoeServedProcessTests() : VoeProcessTests(isServed: true)
 /// <summary>The real voe, which opens the store itself.</summary>
 public sealed class VoeDirectProcessTests() : VoeProcessTests(isServed: false)
 {
+    [Fact]
+    public void A_server_that_is_told_to_change_nothing_changes_nothing()
+    {
+        Does("import", WriteImage(), "a");
+        using ServerProcess server = StartServer("--read-only");
+        string[][] changes =
+        [
+            ["volume", "create", "b", "--size", "1M"], ["volume", "resize", "a", "10M"], ["volume", "rename", "a", "b"],
+            ["volume", "set", "a", "--compression", "none"], ["volume", "delete", "a", "--yes"], ["import", FilePath("image"), "b"],
+        ];
+        Assert.All(changes, change => Refuses(ExitStatus.Refused, "--read-only", change));
+        Does("export", "a", FilePath("out"));
+        AssertSameFile(FilePath("image"), FilePath("out"));
+        Assert.True(Json("status").GetProperty("server").GetProperty("isReadOnly").GetBoolean());
+    }
+
+    [Fact]
+    public void A_volume_that_a_target_names_is_neither_renamed_nor_deleted_and_its_target_follows_an_import()
+    {
+        Does("import", WriteImage(), "a");
+        File.WriteAllText(FilePath("voe.toml"), """
+            [[target]]
+            name = "boot"
+            backend = "cas"
+            volume = "a"
+            read-only = true
+            """);
+        using ServerProcess server = StartServer("--config", FilePath("voe.toml"));
+        Refuses(ExitStatus.Refused, "is named by the server's configuration", "volume", "rename", "a", "b");
+        Refuses(ExitStatus.Refused, "is named by the server's configuration", "volume", "delete", "a", "--yes");
+        Refuses(ExitStatus.Refused, "exports something else", "volume", "create", "boot", "--size", "1M");
+        Does("import", WriteImage("other", seed: 2), "a", "--force");
+        using NbdClient client = NbdClient.Connect(new UnixDomainSocketEndPoint(server.SocketPath!), "boot");
+        Assert.Equal(File.ReadAllBytes(FilePath("other"))[..4096], client.DoRead(0, 4096));
+        Assert.Equal(1u, client.DoWrite(0, "VoE"u8)); // EPERM
+        Assert.Equal("boot", Assert.Single(Json("status").GetProperty("server").GetProperty("exports").EnumerateArray())
+            .GetProperty("name").GetString());
+    }
+
     [Fact]
     public void A_program_that_holds_the_store_without_a_socket_is_named()
     {
