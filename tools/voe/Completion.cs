@@ -26,8 +26,9 @@ internal static class Completion
             #compdef voe
             # voe completion zsh: put this in a file _voe in a directory of $fpath, or source it after compinit
             _voe() {
+                local line="${(j: :)words[1,CURRENT]}"
                 local -a suggestions
-                suggestions=("${(@f)$("${words[1]}" "[suggest:$CURSOR]" "$BUFFER" 2>/dev/null)}")
+                suggestions=(${(f)"$("${words[1]}" "[suggest:${#line}]" "$line" 2>/dev/null)"})
                 (( ${#suggestions} )) && compadd -- "${suggestions[@]}" || _files
             }
             compdef _voe voe
@@ -36,7 +37,8 @@ internal static class Completion
             # voe completion fish: put this in ~/.config/fish/completions/voe.fish
             function __voe_suggestions
                 set -l words (commandline -opc)
-                $words[1] "[suggest:"(commandline -C)"]" (commandline -p | string collect) 2>/dev/null
+                set -l line (commandline -cp | string collect)
+                $words[1] "[suggest:"(string length -- $line)"]" $line 2>/dev/null
             end
             complete -c voe -a '(__voe_suggestions)'
             """,

@@ -143,6 +143,31 @@ public sealed class VoeServedProcessTests() : VoeProcessTests(isServed: true)
         Assert.Equal("golden\n", Output);
     }
 
+    [Theory]
+    [InlineData("voe vol", "volume")]
+    [InlineData("voe volume re", "rename resize")]
+    [InlineData("voe --store STORE volume show gol", "golden")]
+    public void Bash_completes_the_command_line_by_the_script(string line, string expected)
+    {
+        Does("volume", "create", "golden", "--size", "1M");
+        Assert.Equal(0, Invoke("completion", "bash"));
+        line = line.Replace("STORE", StorePath, StringComparison.Ordinal);
+        string[] command = VoeProcess.Command("");
+        string words = string.Join(' ', command[..^2].Select(word => $"'{word}'")); // without --store
+        string script = $$"""
+            voe() { {{words}} "$@"; }
+            {{Output}}
+            COMP_LINE="{{line}}" COMP_POINT={{line.Length}}
+            COMP_WORDS=({{line}}) COMP_CWORD={{line.Split(' ').Length - 1}}
+            _voe
+            printf '%s\n' "${COMPREPLY[@]}" | sort | paste -sd ' '
+            """;
+        using var bash = System.Diagnostics.Process.Start(
+            new System.Diagnostics.ProcessStartInfo("bash", ["-c", script]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        Assert.Equal(expected + "\n", bash.StandardOutput.ReadToEnd());
+        bash.WaitForExit();
+    }
+
     private NbdClient Attach(string export) => NbdClient.Connect(new UnixDomainSocketEndPoint(Running.SocketPath!), export);
 
     // The server learns of a client's leave a moment after the client.
