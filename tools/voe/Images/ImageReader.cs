@@ -44,7 +44,7 @@ internal abstract class ImageReader : IBlockInput, IDisposable
         SafeFileHandle handle;
         try
         {
-            handle = isStandardInput ? new SafeFileHandle(0, ownsHandle: false) : File.OpenHandle(path);
+            handle = isStandardInput ? new SafeFileHandle(0, ownsHandle: false) : File.OpenHandle(path, share: FileShare.ReadWrite);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
