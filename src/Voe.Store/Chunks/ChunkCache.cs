@@ -34,6 +34,7 @@ internal sealed unsafe class ChunkCache : IDisposable
 
     private readonly PageMemory? _memory;
     private readonly ChunkCacheShard[] _shards = [];
+    private readonly uint[] _missed = []; // by hash: another part of the hash that was missed there last
 
     /// <summary>Makes a cache, which takes memory only as it fills.</summary>
     /// <param name="capacityBytes">
@@ -58,6 +59,7 @@ internal sealed unsafe class ChunkCache : IDisposable
         long chunks = (long)slabsPerShard * ChunkCacheShard.SlabSize;
         long firstChunk = ((bookkeeping * shardCount) + ChunkHasher.MinChunkSize - 1) & -ChunkHasher.MinChunkSize;
         _memory = new PageMemory(firstChunk + (chunks * shardCount));
+        _missed = new uint[BitOperations.RoundUpToPowerOf2((ulong)Math.Min(slabs * ChunkCacheShard.UnitsPerSlab, 1 << 24))];
         _shards = new ChunkCacheShard[shardCount];
         for (int i = 0; i < shardCount; i++)
         {
@@ -100,6 +102,24 @@ internal sealed unsafe class ChunkCache : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">The range reaches outside the chunk.</exception>
     public bool TryRead(in ChunkHash hash, int offset, Span<byte> destination) =>
         _shards.Length > 0 && ShardOf(hash).TryRead(hash, offset, destination);
+
+    /// <summary>
+    /// Notes that a chunk was read that was not here; returns whether it was not for the first time, as far as is known: then it
+    /// is worth a place. What is read once alone would cost a copy, and drive out what is in use.
+    /// </summary>
+    public bool WasMissedBefore(in ChunkHash hash)
+    {
+        if (_missed.Length == 0)
+        {
+            return false;
+        }
+
+        ref uint missed = ref _missed[(hash.Word1 >> 32) & (ulong)(_missed.Length - 1)];
+        uint mark = (uint)hash.Word2 | 1;
+        bool isKnown = missed == mark; // threads may race here: it is only advice
+        missed = mark;
+        return isKnown;
+    }
 
     /// <summary>Keeps a copy of a chunk, in place of others if there is no room; does nothing if it is here already.</summary>
     /// <param name="hash">The chunk's hash, which the caller knows to be right.</param>

@@ -21,7 +21,9 @@ namespace Voe.Store.Chunks;
 internal sealed unsafe class ChunkCacheShard
 {
     private const int UnitSize = ChunkHasher.MinChunkSize;
-    private const int UnitsPerSlab = 64;
+
+    /// <summary>Chunks of the least size that a slab holds.</summary>
+    public const int UnitsPerSlab = 64;
 
     /// <summary>4, 8, 16, 32, 64 KiB.</summary>
     private const int ClassCount = 5;

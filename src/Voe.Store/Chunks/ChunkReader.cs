@@ -21,6 +21,16 @@ internal unsafe struct ChunkRead
     public int Length;
 }
 
+/// <summary>Which of the chunks that are read from packs go to the cache.</summary>
+internal enum Caching
+{
+    /// <summary>Those that are read again, and not as part of a long run.</summary>
+    WhatComesBack,
+
+    /// <summary>All: they are read so that they are there.</summary>
+    All,
+}
+
 /// <summary>
 /// Reads chunks: from the cache, else from their packs, neighbours with one read; verifies every chunk before a byte of
 /// it is handed on. Holds the buffers of one caller at a time.
@@ -37,7 +47,7 @@ internal sealed unsafe class ChunkReader
     public const int MaxChunks = 256;
 
     /// <summary>Plain bytes from which on what came with one read is not cached; see <see cref="HandOn"/>.</summary>
-    public const int LongRun = 128 << 10;
+    private const int LongRun = 128 << 10;
 
     private const int MaxGroupBytes = 1 << 20; // of stored bytes, and of plain bytes
     private const int MaxGap = 16 << 10; // bytes that are read and thrown away rather than split a read
@@ -51,14 +61,16 @@ internal sealed unsafe class ChunkReader
     private readonly nint[] _plain = new nint[MaxChunks];
     private readonly ChunkHash[] _hashes = new ChunkHash[MaxChunks];
     private readonly bool[] _isInLongRun = new bool[MaxChunks];
+    private Caching _caching; // of the call
 
     /// <summary>A reader of that store's chunks.</summary>
     public ChunkReader(ChunkStore store) => _store = store;
 
     /// <summary>Reads all; chunks are <paramref name="chunkSize"/> bytes long.</summary>
     /// <exception cref="ChunkDamagedException">A chunk is not what it was.</exception>
-    public void Read(ReadOnlySpan<ChunkRead> reads, int chunkSize)
+    public void Read(ReadOnlySpan<ChunkRead> reads, int chunkSize, Caching caching)
     {
+        _caching = caching;
         int missCount = 0;
         bool isSorted = true;
         ulong lastKey = 0;
@@ -132,7 +144,7 @@ internal sealed unsafe class ChunkReader
 
         for (int i = 0; i < count; i++)
         {
-            HandOn(reads[misses[i]], _plain[i], chunkSize, isWorthCaching: !_isInLongRun[i]);
+            HandOn(reads[misses[i]], _plain[i], chunkSize, _isInLongRun[i]);
         }
 
         return count;
@@ -270,7 +282,7 @@ internal sealed unsafe class ChunkReader
 
     // Long runs are not cached: to read them again costs little more than the copy into the cache, and a scan would push
     // out what costs a read for each chunk.
-    private void HandOn(in ChunkRead wanted, nint plainAddress, int chunkSize, bool isWorthCaching)
+    private void HandOn(in ChunkRead wanted, nint plainAddress, int chunkSize, bool isInLongRun)
     {
         var plain = new ReadOnlySpan<byte>((void*)plainAddress, chunkSize);
         if (plainAddress != (nint)wanted.Destination)
@@ -278,7 +290,7 @@ internal sealed unsafe class ChunkReader
             plain.Slice(wanted.Offset, wanted.Length).CopyTo(new Span<byte>(wanted.Destination, wanted.Length));
         }
 
-        if (isWorthCaching)
+        if (_caching == Caching.All || (!isInLongRun && _store.Cache.WasMissedBefore(wanted.Entry.Hash)))
         {
             _store.Cache.Add(wanted.Entry.Hash, plain);
         }
@@ -389,7 +401,7 @@ internal sealed unsafe class ChunkReader
             }
         }
 
-        HandOn(wanted, plain, chunkSize, isWorthCaching: true);
+        HandOn(wanted, plain, chunkSize, isInLongRun: false);
         return null;
     }
 }

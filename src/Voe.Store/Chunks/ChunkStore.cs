@@ -40,12 +40,12 @@ internal sealed class ChunkStore : IDisposable
     public bool VerifiesHash { get; }
 
     /// <summary>Reads chunks of <paramref name="chunkSize"/> bytes, at most <see cref="ChunkReader.MaxChunks"/>.</summary>
-    public void Read(ReadOnlySpan<ChunkRead> reads, int chunkSize)
+    public void Read(ReadOnlySpan<ChunkRead> reads, int chunkSize, Caching caching)
     {
         ChunkReader reader = _readers.Rent();
         try
         {
-            reader.Read(reads, chunkSize);
+            reader.Read(reads, chunkSize, caching);
         }
         finally
         {

@@ -13,7 +13,7 @@ public sealed unsafe class Volume : IBlockDevice
 {
     private const int MaxPins = 256;
     private const int MaxExtentSearch = 1 << 16; // chunks that one call of GetExtents looks at
-    private const int PrefetchPiece = ChunkReader.LongRun / 2; // longer runs would not be cached
+    private const int PrefetchPiece = 256 << 10;
     private static readonly byte[] Zeroes = GC.AllocateArray<byte>(VolumeLimits.MaxChunkSize, pinned: true);
 
     private readonly IVolumeHost _store;
@@ -89,7 +89,9 @@ public sealed unsafe class Volume : IBlockDevice
     public uint Id { get; }
 
     /// <inheritdoc/>
-    public void Read(ReadOnlySpan<BlockRead> reads)
+    public void Read(ReadOnlySpan<BlockRead> reads) => Read(reads, Caching.WhatComesBack);
+
+    private void Read(ReadOnlySpan<BlockRead> reads, Caching caching)
     {
         using StoreOperation operation = _store.Enter();
         VolumeRecord record = State(operation).Record;
@@ -101,7 +103,7 @@ public sealed unsafe class Volume : IBlockDevice
         VolumeReadScratch scratch = operation.Engine.ReadScratch.Rent();
         try
         {
-            new VolumeReader(operation.Engine, record, scratch).Read(reads);
+            new VolumeReader(operation.Engine, record, scratch, caching).Read(reads);
         }
         finally
         {
@@ -148,7 +150,7 @@ public sealed unsafe class Volume : IBlockDevice
             for (long end = offset + length; offset < end; offset += PrefetchPiece)
             {
                 // An operation each: nothing that changes the store waits for the whole range.
-                Read([new BlockRead(offset, scratch.AsMemory(0, (int)Math.Min(PrefetchPiece, end - offset)))]);
+                Read([new BlockRead(offset, scratch.AsMemory(0, (int)Math.Min(PrefetchPiece, end - offset)))], Caching.All);
             }
         }
         finally

@@ -13,11 +13,13 @@ internal unsafe ref struct VolumeReader
     private readonly StoreEngine _engine;
     private readonly VolumeRecord _record;
     private readonly VolumeReadScratch _scratch;
+    private readonly Caching _caching;
     private int _count;
 
     /// <summary>A reader for one group.</summary>
-    public VolumeReader(StoreEngine engine, VolumeRecord record, VolumeReadScratch scratch)
+    public VolumeReader(StoreEngine engine, VolumeRecord record, VolumeReadScratch scratch, Caching caching)
     {
+        _caching = caching;
         _engine = engine;
         _record = record;
         _scratch = scratch;
@@ -98,7 +100,7 @@ internal unsafe ref struct VolumeReader
             }
         }
 
-        _engine.Chunks.Read(_scratch.Reads.AsSpan(0, dataCount), _record.ChunkSize);
+        _engine.Chunks.Read(_scratch.Reads.AsSpan(0, dataCount), _record.ChunkSize, _caching);
         _count = 0;
     }
 

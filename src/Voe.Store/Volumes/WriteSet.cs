@@ -201,7 +201,7 @@ internal sealed unsafe class WriteSet
             }
         }
 
-        _chunks.Read(_baseReads.AsSpan(0, readCount), _chunkSize);
+        _chunks.Read(_baseReads.AsSpan(0, readCount), _chunkSize, Caching.WhatComesBack);
     }
 
     private Span<byte> Slot(int at) => _merged.AsSpan(_slots[at] * _chunkSize, _chunkSize);

@@ -239,6 +239,25 @@ public sealed class VolumeTests : IDisposable
     }
 
     [Fact]
+    public void What_is_read_in_pieces_is_cached_when_it_comes_back_and_a_long_run_is_not()
+    {
+        _lab.CloseQuietly();
+        _lab.Options = _lab.Options with { ChunkCacheSize = 4 << 20 };
+        Volume volume = _lab.Reopen().CreateVolume("a", 1 << 20);
+        Write(volume, 0, Noise(1 << 20, 1));
+
+        Assert.Equal([true, true, false], Enumerable.Range(0, 3).Select(_ => ReadsDisk(8192, 4096)));
+        Assert.Equal([true, true, true], Enumerable.Range(0, 3).Select(_ => ReadsDisk(512 << 10, 512 << 10)));
+
+        bool ReadsDisk(long offset, int length)
+        {
+            long before = _lab.Disk.BytesRead;
+            Read(volume, offset, length);
+            return _lab.Disk.BytesRead != before;
+        }
+    }
+
+    [Fact]
     public void What_was_prefetched_is_read_without_the_disk_also_where_a_plain_read_of_its_length_is_not_cached()
     {
         _lab.CloseQuietly();
