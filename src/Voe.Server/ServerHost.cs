@@ -50,9 +50,8 @@ internal static class ServerHost
             logger.LogCritical("{Message}", failure.Message);
             outcome.Fail(failure.Status);
         }
-#pragma warning disable CA1031 // The top of the program.
+        // The top of the program.
         catch (Exception failure)
-#pragma warning restore CA1031
         {
             logger.LogCritical(failure, "voe-server ends for an error that should not be");
             outcome.Fail(ExitStatus.Bug);

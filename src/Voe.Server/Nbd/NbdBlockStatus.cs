@@ -56,9 +56,8 @@ internal sealed class NbdBlockStatus
             length = _encoder.WriteStatus(_reply, request, NbdSession.ContextId(index), extents[..count], isLast);
             return true;
         }
-#pragma warning disable CA1031 // Whatever a device does wrong, the client is told and the connection lives on.
+        // Whatever a device does wrong, the client is told and the connection lives on.
         catch (Exception failure)
-#pragma warning restore CA1031
         {
             NbdError error = NbdErrors.FromException(failure, request.Command);
             _connection.Failures.Report(_connection.Export.Name, request.Command, 1, error, failure);

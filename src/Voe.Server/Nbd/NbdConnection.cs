@@ -331,9 +331,8 @@ internal sealed class NbdConnection
                 new NbdWorker(this, _resources).Run(holdsRole: true);
             }
         }
-#pragma warning disable CA1031 // The top of a thread: whatever is wrong with this connection, the server lives on.
+        // The top of a thread: whatever is wrong with this connection, the server lives on.
         catch (Exception failure)
-#pragma warning restore CA1031
         {
             Fail(failure);
         }
@@ -349,9 +348,8 @@ internal sealed class NbdConnection
         {
             new NbdWorker(this, _resources).Run(holdsRole: false);
         }
-#pragma warning disable CA1031 // As above.
+        // As above.
         catch (Exception failure)
-#pragma warning restore CA1031
         {
             Fail(failure);
         }

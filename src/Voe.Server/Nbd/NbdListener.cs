@@ -148,9 +148,8 @@ internal sealed class NbdListener : IDisposable
             {
                 return;
             }
-#pragma warning disable CA1031 // The top of a thread: a connection that cannot be had must not end those to come.
+            // The top of a thread: a connection that cannot be had must not end those to come.
             catch (Exception error)
-#pragma warning restore CA1031
             {
                 // Out of descriptors, or a client that left before it was accepted. Waiting a moment keeps the first
                 // from becoming a busy loop.

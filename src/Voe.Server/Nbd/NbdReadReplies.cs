@@ -61,9 +61,8 @@ internal sealed class NbdReadReplies
         {
             _device.Read(_reads.AsSpan(0, requests.Length));
         }
-#pragma warning disable CA1031 // The reads are tried one by one, and report then.
+        // The reads are tried one by one, and report then.
         catch (Exception)
-#pragma warning restore CA1031
         {
             return false;
         }
@@ -240,9 +239,8 @@ internal sealed class NbdReadReplies
             _device.Read(_reads.AsSpan(0, 1));
             return null;
         }
-#pragma warning disable CA1031 // Whatever a device does wrong, the read is not answered with data and the connection lives on.
+        // Whatever a device does wrong, the read is not answered with data and the connection lives on.
         catch (Exception failure)
-#pragma warning restore CA1031
         {
             return failure;
         }

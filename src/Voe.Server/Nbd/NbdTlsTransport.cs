@@ -154,9 +154,8 @@ internal sealed class NbdTlsTransport : NbdTransport
             _stream.Deadline = 0;
             _tls.ShutdownAsync().GetAwaiter().GetResult();
         }
-#pragma warning disable CA1031 // Nobody is left to tell: the client has gone already, or the handshake never ended.
+        // Nobody is left to tell: the client has gone already, or the handshake never ended.
         catch (Exception)
-#pragma warning restore CA1031
         {
         }
 

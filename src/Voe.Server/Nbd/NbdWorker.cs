@@ -175,9 +175,8 @@ internal sealed class NbdWorker
         {
             _device.Write(writes);
         }
-#pragma warning disable CA1031 // Whatever a device does wrong, the write is not acknowledged and the connection lives on.
+        // Whatever a device does wrong, the write is not acknowledged and the connection lives on.
         catch (Exception failure)
-#pragma warning restore CA1031
         {
             return Failed(failure, NbdCommand.Write, writes.Length);
         }
@@ -251,9 +250,8 @@ internal sealed class NbdWorker
 
             return NbdError.None;
         }
-#pragma warning disable CA1031 // As in Write.
+        // As in Write.
         catch (Exception failure)
-#pragma warning restore CA1031
         {
             return Failed(failure, NbdCommand.Cache, 1);
         }
@@ -278,9 +276,8 @@ internal sealed class NbdWorker
             _device.WriteZeroes((long)request.Offset, (long)request.Length, mayTrim);
             return NbdError.None;
         }
-#pragma warning disable CA1031 // As in Write.
+        // As in Write.
         catch (Exception failure)
-#pragma warning restore CA1031
         {
             return Failed(failure, request.Command, 1);
         }
@@ -305,9 +302,8 @@ internal sealed class NbdWorker
             _device.Flush();
             _connection.FlushCost.Record(1, 0, start);
         }
-#pragma warning disable CA1031 // As in Write.
+        // As in Write.
         catch (Exception failure)
-#pragma warning restore CA1031
         {
             error = Failed(failure, NbdCommand.Flush, _unflushedCount);
         }
