@@ -59,13 +59,7 @@ internal static class Program
                     batches = result.Batches,
                     chunks = result.Chunks,
                     bytes = result.Bytes,
-                    findings = result.Findings.Select(static finding => new
-                    {
-                        severity = finding.Severity.ToString(),
-                        pack = finding.PackId,
-                        offset = finding.Offset,
-                        message = finding.Message,
-                    }),
+                    findings = result.Findings.Select(FindingReport.Of),
                 }));
             return;
         }

@@ -1,3 +1,6 @@
+using System.Globalization;
+using Voe.Store.Hashing;
+
 namespace Voe.Store.Verify;
 
 /// <summary>How bad a finding is.</summary>
@@ -6,22 +9,56 @@ public enum Severity
     /// <summary>Normal, but worth telling: a torn tail that the next start cuts off.</summary>
     Note,
 
-    /// <summary>Something that can be made anew from the rest: a footer, which a crash may have left half written.</summary>
+    /// <summary>Something that can be made anew from the rest: a footer, the index.</summary>
     Repairable,
 
     /// <summary>Bytes are not what was written.</summary>
     Damage,
 }
 
+/// <summary>Consecutive bytes of a volume that a finding hurts: they cannot be read, or would be wrong.</summary>
+/// <param name="VolumeId">The volume's number.</param>
+/// <param name="Volume">Its name.</param>
+/// <param name="Offset">Byte offset in the volume.</param>
+/// <param name="Length">Length in bytes.</param>
+public sealed record AffectedRange(uint VolumeId, string Volume, long Offset, long Length)
+{
+    /// <summary>The range as words.</summary>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"volume \"{Volume}\", bytes {Offset} to {Offset + Length - 1}");
+}
+
 /// <summary>One thing that a verification found.</summary>
-/// <param name="Severity">How bad it is.</param>
+/// <param name="Code">What kind of thing.</param>
 /// <param name="PackId">The pack; 0 when it is about the store.</param>
 /// <param name="Offset">Byte offset in the pack's file.</param>
 /// <param name="Message">What, expected, found.</param>
-public sealed record Finding(Severity Severity, uint PackId, long Offset, string Message)
+public sealed record Finding(FindingCode Code, uint PackId, long Offset, string Message)
 {
-    /// <summary>The finding as a line.</summary>
-    public override string ToString() => PackId == 0 ? $"{Severity}: {Message}" : $"{Severity}: pack {PackId}, offset {Offset}: {Message}";
+    /// <summary>How many ranges a finding keeps at most; how many bytes there are more is in <see cref="MoreBytes"/>.</summary>
+    public const int MaxRanges = 1000;
+
+    /// <summary>What is fixed about the code.</summary>
+    public FindingKind Kind => FindingKinds.Of(Code);
+
+    /// <summary>How bad it is.</summary>
+    public Severity Severity => Kind.Severity;
+
+    /// <summary>The chunk that it is about, or null.</summary>
+    public ChunkHash? Chunk { get; init; }
+
+    /// <summary>The ranges of volumes that it hurts, as the volumes are at the end of the log; by volume and offset.</summary>
+    public IReadOnlyList<AffectedRange> Affected { get; init; } = [];
+
+    /// <summary>Bytes of volumes that it hurts beside <see cref="Affected"/>, when there were too many ranges to keep.</summary>
+    public long MoreBytes { get; init; }
+
+    /// <summary>The finding as a line, without the ranges.</summary>
+    public override string ToString()
+    {
+        string place = PackId == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"pack {PackId}, offset {Offset}: ");
+        return $"{Kind.Id} {Severity}: {place}{Message}";
+    }
 }
 
 /// <summary>What a verification saw.</summary>

@@ -88,14 +88,14 @@ public sealed unsafe class StoreVerifier
         {
             if (id != previous + 1)
             {
-                Add(Severity.Damage, 0, 0, $"packs {previous + 1} to {id - 1} are missing");
+                Add(FindingCode.PackMissing, 0, 0, $"packs {previous + 1} to {id - 1} are missing");
                 _isBroken = true;
             }
 
             previous = id;
             if (_hasEnded)
             {
-                Add(Severity.Note, id, 0, "is part of the torn tail; the next start deletes it");
+                Add(FindingCode.PackBehindEnd, id, 0, "is part of the torn tail; the next start deletes it");
                 continue;
             }
 
@@ -165,7 +165,7 @@ public sealed unsafe class StoreVerifier
     private void AddUnreadable(uint id, StoreIOException error)
     {
         _unreadable.Add(id);
-        Add(Severity.Damage, id, 0, $"cannot be read: {error.Message}");
+        Add(FindingCode.PackUnreadable, id, 0, $"cannot be read: {error.Message}");
     }
 
     private void VerifyPack(uint id, IStorageFile file)
@@ -176,7 +176,7 @@ public sealed unsafe class StoreVerifier
         {
             if (!IsTornTail(id, 0, reason))
             {
-                Add(Severity.Damage, id, 0, reason);
+                Add(FindingCode.PackHeaderDamaged, id, 0, reason);
                 _isBroken = true;
             }
 
@@ -185,7 +185,7 @@ public sealed unsafe class StoreVerifier
 
         if (header.StoreId != _superblock.StoreId || header.PackId != id || header.HashAlgorithm != _superblock.HashAlgorithm)
         {
-            Add(Severity.Damage, id, 0, $"the file is pack {header.PackId} of store {header.StoreId}, pack {id} of store "
+            Add(FindingCode.PackMisplaced, id, 0, $"the file is pack {header.PackId} of store {header.StoreId}, pack {id} of store "
                 + $"{_superblock.StoreId} expected");
             _isBroken = true;
             return;
@@ -200,7 +200,7 @@ public sealed unsafe class StoreVerifier
                 return;
             }
 
-            Add(Severity.Damage, id, 0, chain);
+            Add(FindingCode.LogGap, id, 0, chain);
         }
 
         _isBroken = false;
@@ -216,7 +216,7 @@ public sealed unsafe class StoreVerifier
         {
             if (!string.Equals(reason, "no footer", StringComparison.Ordinal))
             {
-                Add(Severity.Repairable, id, file.Length - PackFooter.Size, reason);
+                Add(FindingCode.FooterDamaged, id, file.Length - PackFooter.Size, reason);
             }
 
             return null;
@@ -224,7 +224,7 @@ public sealed unsafe class StoreVerifier
 
         if (!footer.TryReadBody(file, out byte[] body, out reason))
         {
-            Add(Severity.Repairable, id, footer.DataEnd, reason);
+            Add(FindingCode.FooterDamaged, id, footer.DataEnd, reason);
             return footer;
         }
 
@@ -252,7 +252,7 @@ public sealed unsafe class StoreVerifier
 
             if (repeated is not null && (!repeated.TryRead(_lastLsn + 1, _lastChecksum) || !repeated.Table.SequenceEqual(reader.Table)))
             {
-                Add(Severity.Repairable, id, footer!.Value.DataEnd, $"the footer does not repeat LSN {reader.Header.Lsn}: "
+                Add(FindingCode.FooterMismatch, id, footer!.Value.DataEnd, $"the footer does not repeat LSN {reader.Header.Lsn}: "
                     + $"{repeated.StopReason}");
                 repeated = null;
             }
@@ -276,7 +276,7 @@ public sealed unsafe class StoreVerifier
             bool isDamage = _durableLsn > _lastLsn;
             if (isDamage)
             {
-                Add(Severity.Damage, id, reader.Offset, $"{reader.StopReason}, but LSN {_durableLsn} was durable");
+                Add(FindingCode.BatchDamaged, id, reader.Offset, $"{reader.StopReason}, but LSN {_durableLsn} was durable");
                 _isBroken = true;
             }
             else if (TailScan.Run(file, id, reader.Offset).UsedBytes > 0)
@@ -287,7 +287,7 @@ public sealed unsafe class StoreVerifier
             return;
         }
 
-        Add(Severity.Damage, id, reader.Offset, reader.StopReason);
+        Add(FindingCode.BatchDamaged, id, reader.Offset, reader.StopReason);
         if (repeated is null)
         {
             _isBroken = true;
@@ -311,7 +311,7 @@ public sealed unsafe class StoreVerifier
         bool isReported = _findings.Exists(finding => finding.PackId == id && finding.Severity == Severity.Repairable);
         if (!isReported && end + TailScan.Run(file, id, end).UsedBytes > file.Length - PackFooter.Size)
         {
-            Add(Severity.Repairable, id, file.Length - PackFooter.Size, "what ends the pack is no footer");
+            Add(FindingCode.FooterDamaged, id, file.Length - PackFooter.Size, "what ends the pack is no footer");
         }
     }
 
@@ -323,7 +323,7 @@ public sealed unsafe class StoreVerifier
             return false;
         }
 
-        Add(Severity.Note, id, offset, $"torn tail: {reason}; the next start cuts it off");
+        Add(FindingCode.TornTail, id, offset, $"torn tail: {reason}; the next start cuts it off");
         _hasEnded = true;
         return true;
     }
@@ -356,7 +356,7 @@ public sealed unsafe class StoreVerifier
         }
         catch (StoreIOException e)
         {
-            Add(Severity.Damage, header.PackId, offset, $"the payload of LSN {header.Lsn} cannot be read: {e.Message}");
+            Add(FindingCode.PackUnreadable, header.PackId, offset, $"the payload of LSN {header.Lsn} cannot be read: {e.Message}");
             return;
         }
 
@@ -371,7 +371,7 @@ public sealed unsafe class StoreVerifier
         }
         catch (InvalidDataException e)
         {
-            Add(Severity.Damage, header.PackId, header.Offset, $"LSN {header.Lsn}: {e.Message}");
+            Add(FindingCode.RecordsInvalid, header.PackId, header.Offset, $"LSN {header.Lsn}: {e.Message}");
         }
 
         FlushGroup(header.PackId);
@@ -406,14 +406,14 @@ public sealed unsafe class StoreVerifier
     {
         if ((long)start + length > payload.Length)
         {
-            Add(Severity.Damage, header.PackId, offset + start, $"{what}: {length} bytes expected, the batch ends before");
+            Add(FindingCode.ChunkDamaged, header.PackId, offset + start, $"{what}: {length} bytes expected, the batch ends before");
             return false;
         }
 
         uint computed = Crc32C.Compute(payload.Slice(start, length));
         if (computed != checksum)
         {
-            Add(Severity.Damage, header.PackId, offset + start, $"{what}: checksum {checksum:x8}, computed {computed:x8}");
+            Add(FindingCode.ChunkDamaged, header.PackId, offset + start, $"{what}: checksum {checksum:x8}, computed {computed:x8}");
             return false;
         }
 
@@ -441,7 +441,7 @@ public sealed unsafe class StoreVerifier
         }
         catch (InvalidDataException e)
         {
-            Add(Severity.Damage, header.PackId, offset, $"chunk {chunk.Hash}: {e.Message}");
+            Add(FindingCode.ChunkDamaged, header.PackId, offset, $"chunk {chunk.Hash}: {e.Message}");
             return;
         }
 
@@ -461,13 +461,13 @@ public sealed unsafe class StoreVerifier
         {
             if (_hashes[i] != _group[i].Record.Hash)
             {
-                Add(Severity.Damage, packId, _group[i].Offset, $"chunk {_group[i].Record.Hash}: its bytes hash to {_hashes[i]}");
+                Add(FindingCode.ChunkDamaged, packId, _group[i].Offset, $"chunk {_group[i].Record.Hash}: its bytes hash to {_hashes[i]}");
             }
         }
 
         _groupCount = 0;
     }
 
-    private void Add(Severity severity, uint packId, long offset, string message) =>
-        _findings.Add(new Finding(severity, packId, offset, message));
+    private void Add(FindingCode code, uint packId, long offset, string message) =>
+        _findings.Add(new Finding(code, packId, offset, message));
 }

@@ -42,8 +42,8 @@ public sealed class FsckTests : IDisposable
         JsonElement result = JsonSerializer.Deserialize<JsonElement>(output);
         Assert.False(result.GetProperty("sound").GetBoolean());
         JsonElement finding = Assert.Single(result.GetProperty("findings").EnumerateArray());
-        Assert.Equal(("Damage", 1, chunk), (
-            finding.GetProperty("severity").GetString(), finding.GetProperty("pack").GetInt32(), finding.GetProperty("offset").GetInt32()));
+        Assert.Equal(("VF030", "damage", 1, chunk), (
+            finding.GetProperty("code").GetString(), finding.GetProperty("severity").GetString(), finding.GetProperty("pack").GetInt32(), finding.GetProperty("offset").GetInt32()));
     }
 
     [Fact]

@@ -355,7 +355,7 @@ public sealed class StoreVerifierTests
         Finding finding = Assert.Single(result.Findings);
         Assert.Equal((severity, pack), (finding.Severity, finding.PackId));
         Assert.Equal((severity == Severity.Note, severity != Severity.Damage), (result.IsClean, result.IsSound));
-        Assert.StartsWith($"{severity}: pack {pack}, offset ", finding.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith($"{finding.Kind.Id} {severity}: pack {pack}, offset ", finding.ToString(), StringComparison.Ordinal);
         return finding;
     }
 }
