@@ -217,7 +217,7 @@ internal sealed class StoreEngine
             return default;
         }
 
-        if (!Checkpointer.TryDecodeState(index.CheckpointState.Span, out LogPosition position, out uint nextVolumeId))
+        if (!Checkpointer.TryDecodeState(index.CheckpointState.Span, out LogPosition position, out uint nextVolumeId, out bool hasLosses))
         {
             throw new StoreFormatException(
                 "the index was written by another version of this program: delete the index directory, it is rebuilt from the packs");
@@ -235,6 +235,7 @@ internal sealed class StoreEngine
         }
 
         catalog.RestoreNextId(nextVolumeId);
+        catalog.HasLosses = hasLosses;
         return position;
     }
 }

@@ -48,6 +48,15 @@ public sealed class ChunkDamagedException(
     public Hashing.ChunkHash Chunk { get; } = chunk;
 }
 
+/// <summary>A chunk was damaged in an earlier life and could not be saved by the repair; writing its bytes again brings it back.</summary>
+/// <param name="chunk">The chunk's hash.</param>
+public sealed class ChunkLostException(Hashing.ChunkHash chunk)
+    : StoreDamagedException($"chunk {chunk} was lost to damage; the record of the repair is in \"lost+found\"")
+{
+    /// <summary>The chunk's hash.</summary>
+    public Hashing.ChunkHash Chunk { get; } = chunk;
+}
+
 /// <summary>
 /// An earlier write or sync of the log failed in a way that leaves its end unknown; writes and flushes are refused until
 /// the log has been reopened and recovered, which the store tries by itself.

@@ -11,4 +11,7 @@ public enum ChunkCodec : byte
 
     /// <summary>One Zstandard frame (RFC 8878).</summary>
     Zstd = 2,
+
+    /// <summary>The chunk was damaged and could not be saved: zeros stand where its stored bytes were. Only a repair writes it.</summary>
+    Lost = 255,
 }

@@ -364,6 +364,11 @@ internal sealed unsafe class ChunkReader
 
         if (reason is not null)
         {
+            if (wanted.Entry.Location.IsLost && known.IsNone)
+            {
+                throw new ChunkLostException(hash);
+            }
+
             ChunkLocation place = known.IsNone ? wanted.Entry.Location : known;
             _store.MarkDamaged(hash);
             throw new ChunkDamagedException(place.PackId, place.Offset, hash, reason, cause);

@@ -14,6 +14,15 @@ namespace Voe.Store.Index;
 /// <remarks>The plain length is not part of it: a volume knows its chunk size, and the pack's record has it too.</remarks>
 internal readonly record struct ChunkLocation(uint PackId, uint Offset, int StoredLength, ChunkCodec Codec, uint Checksum)
 {
+    /// <summary>
+    /// The place of a chunk that a volume holds and the log no longer has, since it was damaged and could not be saved. There is no
+    /// such pack, so whoever reads there gets an error, unless the chunk was stored again elsewhere.
+    /// </summary>
+    public static ChunkLocation Lost { get; } = new(uint.MaxValue, 0, 1, ChunkCodec.Raw, 0);
+
+    /// <summary>Whether it is <see cref="Lost"/>.</summary>
+    public bool IsLost => PackId == uint.MaxValue;
+
     /// <summary>Whether there is no such chunk.</summary>
     public bool IsNone => PackId == 0;
 }

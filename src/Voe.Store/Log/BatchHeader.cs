@@ -8,7 +8,7 @@ namespace Voe.Store.Log;
 /// <code>
 ///  0  4  magic             "VBAT"
 ///  4  2  version           1; a newer one is refused
-///  6  2  reserved          zero
+///  6  2  flags             1: a repair wrote the batch in place of what was damaged; else zero
 ///  8  8  LSN               one more than that of the batch before
 /// 16  8  durable LSN       everything up to it was durable when this batch was written: less than LSN
 /// 24  4  pack id           the pack that it was written to
@@ -18,11 +18,14 @@ namespace Voe.Store.Log;
 /// 40  4  table length      bytes
 /// 44  4  payload length    bytes
 /// 48  4  table checksum    CRC32C of the record table
-/// 52  8  reserved          zero
+/// 52  4  link checksum     of a repaired batch: what the next batch links to, in place of this header's; else zero
+/// 56  4  lost count        of a repaired batch: LSNs after its own that are lost, and that it stands for; else zero
 /// 60  4  header checksum   CRC32C of the 60 bytes before it
 /// </code>
 /// The record table follows, then the payload, then zeros up to a multiple of 8. Each piece of the payload has its own
 /// checksum in the table, so a chunk can be checked alone, and the payload needs none of its own.
+/// <para>A repaired batch takes the place of one, or of several, of which not everything could be saved: it has the same
+/// place and length, and the next batch, which nobody touched, still links to what was there.</para>
 /// </remarks>
 /// <param name="Lsn">The batch's number.</param>
 /// <param name="DurableLsn">What was durable when it was written.</param>
@@ -33,6 +36,9 @@ namespace Voe.Store.Log;
 /// <param name="TableLength">Length of the table in bytes.</param>
 /// <param name="PayloadLength">Length of the payload in bytes.</param>
 /// <param name="TableChecksum">CRC32C of the table.</param>
+/// <param name="IsRepaired">Whether a repair wrote it, since not everything could be saved.</param>
+/// <param name="LinkChecksum">Of a repaired batch: what the next batch links to.</param>
+/// <param name="LostCount">Of a repaired batch: how many LSNs after its own it stands for.</param>
 internal readonly record struct BatchHeader(
     ulong Lsn,
     ulong DurableLsn,
@@ -42,7 +48,10 @@ internal readonly record struct BatchHeader(
     int RecordCount,
     int TableLength,
     int PayloadLength,
-    uint TableChecksum)
+    uint TableChecksum,
+    bool IsRepaired = false,
+    uint LinkChecksum = 0,
+    uint LostCount = 0)
 {
     /// <summary>Length in bytes.</summary>
     public const int Size = 64;
@@ -63,6 +72,7 @@ internal readonly record struct BatchHeader(
     public const int MaxPayloadLength = 64 << 20;
 
     private const int VersionOffset = 4;
+    private const int FlagsOffset = 6;
     private const int LsnOffset = 8;
     private const int DurableLsnOffset = 16;
     private const int PackIdOffset = 24;
@@ -72,8 +82,13 @@ internal readonly record struct BatchHeader(
     private const int TableLengthOffset = 40;
     private const int PayloadLengthOffset = 44;
     private const int TableChecksumOffset = 48;
-    private const int ReservedOffset = 52;
+    private const int LinkOffset = 52;
+    private const int LostCountOffset = 56;
     private const int ChecksumOffset = 60;
+    private const ushort RepairedFlag = 1;
+
+    /// <summary>The last LSN that the batch stands for: its own, or the last of those that it replaces.</summary>
+    public ulong LastLsn => Lsn + LostCount;
 
     /// <summary>Where the payload begins, from the batch's start.</summary>
     public int PayloadOffset => Size + TableLength;
@@ -88,7 +103,8 @@ internal readonly record struct BatchHeader(
     public uint Write(Span<byte> destination)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(destination, Magic);
-        BinaryPrimitives.WriteUInt32LittleEndian(destination[VersionOffset..], Version);
+        BinaryPrimitives.WriteUInt16LittleEndian(destination[VersionOffset..], Version);
+        BinaryPrimitives.WriteUInt16LittleEndian(destination[FlagsOffset..], IsRepaired ? RepairedFlag : (ushort)0);
         BinaryPrimitives.WriteUInt64LittleEndian(destination[LsnOffset..], Lsn);
         BinaryPrimitives.WriteUInt64LittleEndian(destination[DurableLsnOffset..], DurableLsn);
         BinaryPrimitives.WriteUInt32LittleEndian(destination[PackIdOffset..], PackId);
@@ -98,14 +114,19 @@ internal readonly record struct BatchHeader(
         BinaryPrimitives.WriteInt32LittleEndian(destination[TableLengthOffset..], TableLength);
         BinaryPrimitives.WriteInt32LittleEndian(destination[PayloadLengthOffset..], PayloadLength);
         BinaryPrimitives.WriteUInt32LittleEndian(destination[TableChecksumOffset..], TableChecksum);
-        BinaryPrimitives.WriteUInt64LittleEndian(destination[ReservedOffset..], 0);
+        BinaryPrimitives.WriteUInt32LittleEndian(destination[LinkOffset..], LinkChecksum);
+        BinaryPrimitives.WriteUInt32LittleEndian(destination[LostCountOffset..], LostCount);
         uint checksum = Crc32C.Compute(destination[..ChecksumOffset]);
         BinaryPrimitives.WriteUInt32LittleEndian(destination[ChecksumOffset..], checksum);
         return checksum;
     }
 
-    /// <summary>The checksum that closes the header in <paramref name="source"/>: what the next batch links to.</summary>
-    public static uint ReadChecksum(ReadOnlySpan<byte> source) => BinaryPrimitives.ReadUInt32LittleEndian(source[ChecksumOffset..]);
+    /// <summary>
+    /// What the batch after the one with the header in <paramref name="source"/> links to: the header's own checksum, or
+    /// what a repaired batch says.
+    /// </summary>
+    public static uint ReadLink(ReadOnlySpan<byte> source) => BinaryPrimitives.ReadUInt32LittleEndian(
+        source[(BinaryPrimitives.ReadUInt16LittleEndian(source[FlagsOffset..]) == RepairedFlag ? LinkOffset : ChecksumOffset)..]);
 
     /// <summary>
     /// Whether these bytes, a header or not, would say that they are in that pack at that offset. Asked first where they
@@ -114,6 +135,18 @@ internal readonly record struct BatchHeader(
     public static bool NamesPlace(ReadOnlySpan<byte> source, uint packId, long offset) =>
         source.Length >= Size && BinaryPrimitives.ReadUInt32LittleEndian(source[PackIdOffset..]) == packId
         && BinaryPrimitives.ReadUInt32LittleEndian(source[OffsetOffset..]) == offset;
+
+    // The flags of a whole header, whose version and flags this program must know.
+    private static ushort RequireKnown(ReadOnlySpan<byte> source)
+    {
+        ushort version = BinaryPrimitives.ReadUInt16LittleEndian(source[VersionOffset..]);
+        ushort flags = BinaryPrimitives.ReadUInt16LittleEndian(source[FlagsOffset..]);
+        return version == Version && flags <= RepairedFlag
+            ? flags
+            : throw new StoreFormatException(
+                $"batch format version {version}, flags {flags:x4}; this program reads version {Version} with flags up to "
+                + $"{RepairedFlag:x4}: open the store with the program that wrote it, or a newer one");
+    }
 
     /// <summary>Reads a header; false, with the reason, when the bytes are not a whole one.</summary>
     /// <exception cref="StoreFormatException">The header is whole, but of a version that this program does not know.</exception>
@@ -132,7 +165,7 @@ internal readonly record struct BatchHeader(
             return false;
         }
 
-        uint stored = ReadChecksum(source);
+        uint stored = BinaryPrimitives.ReadUInt32LittleEndian(source[ChecksumOffset..]);
         uint computed = Crc32C.Compute(source[..ChecksumOffset]);
         if (stored != computed)
         {
@@ -140,14 +173,7 @@ internal readonly record struct BatchHeader(
             return false;
         }
 
-        uint version = BinaryPrimitives.ReadUInt32LittleEndian(source[VersionOffset..]);
-        if (version != Version)
-        {
-            throw new StoreFormatException(
-                $"batch format version {version}; this program reads version {Version}: open the store with the program "
-                + "that wrote it, or a newer one");
-        }
-
+        ushort flags = RequireKnown(source);
         header = new BatchHeader(
             BinaryPrimitives.ReadUInt64LittleEndian(source[LsnOffset..]),
             BinaryPrimitives.ReadUInt64LittleEndian(source[DurableLsnOffset..]),
@@ -157,9 +183,12 @@ internal readonly record struct BatchHeader(
             BinaryPrimitives.ReadInt32LittleEndian(source[RecordCountOffset..]),
             BinaryPrimitives.ReadInt32LittleEndian(source[TableLengthOffset..]),
             BinaryPrimitives.ReadInt32LittleEndian(source[PayloadLengthOffset..]),
-            BinaryPrimitives.ReadUInt32LittleEndian(source[TableChecksumOffset..]));
-        if (BinaryPrimitives.ReadUInt64LittleEndian(source[ReservedOffset..]) != 0
-            || header.TableLength is < 0 or > MaxTableLength || header.PayloadLength is < 0 or > MaxPayloadLength
+            BinaryPrimitives.ReadUInt32LittleEndian(source[TableChecksumOffset..]),
+            IsRepaired: flags == RepairedFlag,
+            BinaryPrimitives.ReadUInt32LittleEndian(source[LinkOffset..]),
+            BinaryPrimitives.ReadUInt32LittleEndian(source[LostCountOffset..]));
+        if ((!header.IsRepaired && (header.LinkChecksum != 0 || header.LostCount != 0))
+            || header.LastLsn < header.Lsn || header.TableLength is < 0 or > MaxTableLength || header.PayloadLength is < 0 or > MaxPayloadLength
             || header.RecordCount < 0 || (long)header.RecordCount * RecordFormat.HeaderSize > header.TableLength
             || header.DurableLsn >= header.Lsn)
         {

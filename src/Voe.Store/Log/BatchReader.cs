@@ -35,8 +35,8 @@ internal sealed class BatchReader
     /// <summary>The header of the batch that was read last.</summary>
     public BatchHeader Header { get; private set; }
 
-    /// <summary>Its header's checksum, to which the next batch links.</summary>
-    public uint HeaderChecksum { get; private set; }
+    /// <summary>What the next batch links to: the checksum of the header, unless a repair says otherwise.</summary>
+    public uint Link { get; private set; }
 
     /// <summary>Its record table, checksum verified; valid until the next read.</summary>
     public ReadOnlySpan<byte> Table => _table.Span;
@@ -92,7 +92,7 @@ internal sealed class BatchReader
         }
 
         Header = header;
-        HeaderChecksum = BatchHeader.ReadChecksum(bytes.Span);
+        Link = BatchHeader.ReadLink(bytes.Span);
         _table = bytes[BatchHeader.Size..length];
         Offset += header.TotalLength;
         _footerNext += length;

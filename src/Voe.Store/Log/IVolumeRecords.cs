@@ -6,6 +6,12 @@ internal interface IVolumeRecords
     /// <summary>The id that the next new volume gets; part of each checkpoint, since the highest volume may be deleted.</summary>
     uint NextId { get; }
 
+    /// <summary>
+    /// Whether the log lost something that a repair could not save: then extents may name chunks that it no longer holds. Part of
+    /// each checkpoint.
+    /// </summary>
+    bool HasLosses { get; set; }
+
     /// <summary>Makes or changes a volume.</summary>
     void Put(VolumeRecord record);
 

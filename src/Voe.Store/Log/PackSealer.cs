@@ -1,4 +1,3 @@
-using Voe.Store.Hashing;
 using Voe.Store.Packs;
 
 namespace Voe.Store.Log;
@@ -11,8 +10,6 @@ namespace Voe.Store.Log;
 internal sealed class PackSealer
 {
     private const int MaxWaiting = 4;
-    // Hashes do not shrink, only their repetition does: level 1 takes 1.6 times as long for 1 % less.
-    private const int CompressionLevel = -3;
     private const int RetryIntervalMs = 1000;
 
     private readonly PackSet _packs;
@@ -170,7 +167,7 @@ internal sealed class PackSealer
     private void Seal(OpenPack pack)
     {
         _sync.SyncThrough(pack.LastLsn); // a footer promises that the pack is durable
-        (byte[] body, PackFooter footer) = BuildFooter(pack);
+        (byte[] body, PackFooter footer) = FooterBuilder.Build(pack);
         byte[] trailer = new byte[PackFooter.Size];
         footer.Write(trailer);
         pack.File.Write([body.AsMemory(0, footer.BodyLength), trailer], pack.End);
@@ -178,44 +175,5 @@ internal sealed class PackSealer
         pack.File.SyncData();
         _sync.End(pack);
         _packs.EndWriting(pack.Id);
-    }
-
-    // Reads the pack back, as a reader would, and repeats its headers and tables.
-    private static (byte[] Body, PackFooter Footer) BuildFooter(OpenPack pack)
-    {
-        var reader = BatchReader.OverFile(pack.File, pack.Id, PackHeader.Size);
-        using var plain = new MemoryStream(1 << 20);
-        Span<byte> header = stackalloc byte[BatchHeader.Size];
-        ulong lsn = pack.FirstLsn;
-        uint checksum = pack.PreviousChecksum;
-        while (reader.Offset < pack.End)
-        {
-            if (!reader.TryRead(lsn, checksum))
-            {
-                throw new StoreDamagedException($"pack {pack.Id}, offset {reader.Offset}: what was written reads back "
-                    + $"differently: {reader.StopReason}");
-            }
-
-            checksum = reader.Header.Write(header);
-            plain.Write(header);
-            plain.Write(reader.Table);
-            lsn++;
-        }
-
-        Invariant.Require(lsn == pack.LastLsn + 1 && reader.Offset == pack.End, "a pack's batches end where the log says");
-        using var compressor = new ZstdSharp.Compressor(CompressionLevel);
-        byte[] body = new byte[ZstdSharp.Compressor.GetCompressBound((int)plain.Length)];
-        int length = compressor.Wrap(plain.GetBuffer().AsSpan(0, (int)plain.Length), body);
-        var footer = new PackFooter(
-            pack.Id,
-            pack.FirstLsn,
-            pack.LastLsn,
-            (uint)pack.End,
-            length,
-            (int)plain.Length,
-            (int)(lsn - pack.FirstLsn),
-            Crc32C.Compute(body.AsSpan(0, length)),
-            checksum);
-        return (body, footer);
     }
 }

@@ -144,6 +144,7 @@ internal ref struct RecordTableReader
             bool isLengthSound = chunk.Codec switch
             {
                 ChunkCodec.Raw => chunk.StoredLength == chunk.Length,
+                ChunkCodec.Lost => chunk.StoredLength > 0 && chunk.StoredLength <= chunk.Length,
                 ChunkCodec.Lz4 or ChunkCodec.Zstd => chunk.StoredLength > 0 && chunk.StoredLength < chunk.Length,
                 _ => false,
             };

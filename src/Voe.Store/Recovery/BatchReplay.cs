@@ -1,3 +1,4 @@
+using Voe.Store.Chunks;
 using Voe.Store.Hashing;
 using Voe.Store.Index;
 using Voe.Store.Log;
@@ -36,6 +37,7 @@ internal sealed class BatchReplay(StoreIndex index, IVolumeRecords volumes)
     private void ApplyRecords(in BatchHeader header, ReadOnlySpan<byte> table)
     {
         long payload = (long)header.Offset + header.PayloadOffset;
+        volumes.HasLosses |= header.IsRepaired;
         var records = new RecordTableReader(table);
         while (records.MoveNext())
         {
@@ -82,7 +84,12 @@ internal sealed class BatchReplay(StoreIndex index, IVolumeRecords volumes)
         for (int i = 0; i < records.ChunkCount; i++)
         {
             ChunkRecord chunk = records.GetChunk(i);
-            index.AddChunk(chunk.Hash, new ChunkLocation(header.PackId, (uint)payload, chunk.StoredLength, chunk.Codec, chunk.Checksum));
+            if (chunk.Codec != ChunkCodec.Lost)
+            {
+                var location = new ChunkLocation(header.PackId, (uint)payload, chunk.StoredLength, chunk.Codec, chunk.Checksum);
+                index.AddChunk(chunk.Hash, location);
+            }
+
             payload += chunk.StoredLength;
         }
 
@@ -102,7 +109,11 @@ internal sealed class BatchReplay(StoreIndex index, IVolumeRecords volumes)
             index.FindChunks(_hashes.AsSpan(0, count), _locations);
             for (int i = 0; i < count; i++)
             {
-                if (_locations[i].IsNone)
+                if (_locations[i].IsNone && volumes.HasLosses)
+                {
+                    _locations[i] = ChunkLocation.Lost;
+                }
+                else if (_locations[i].IsNone)
                 {
                     throw new StoreDamagedException(
                         $"pack {header.PackId}, offset {header.Offset}, LSN {header.Lsn}: the extent names chunk "

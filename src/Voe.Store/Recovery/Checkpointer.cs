@@ -17,6 +17,7 @@ namespace Voe.Store.Recovery;
 internal sealed class Checkpointer : ILogObserver
 {
     private const int RetryIntervalMs = 1000;
+    private const uint LossesFlag = 1;
 
     private readonly StoreIndex _index;
     private readonly IVolumeRecords _volumes;
@@ -70,27 +71,33 @@ internal sealed class Checkpointer : ILogObserver
         _thread?.Start();
     }
 
-    /// <summary>The bytes that go with a checkpoint: the log's position, then the next volume id u32, reserved u32.</summary>
-    public static byte[] EncodeState(LogPosition position, uint nextVolumeId)
+    /// <summary>
+    /// The bytes that go with a checkpoint: the log's position, then the next volume id u32, flags u32 (1: the log has losses).
+    /// </summary>
+    public static byte[] EncodeState(LogPosition position, uint nextVolumeId, bool hasLosses)
     {
         byte[] state = new byte[LogPosition.Size + 8];
         position.Write(state);
         BinaryPrimitives.WriteUInt32LittleEndian(state.AsSpan(LogPosition.Size), nextVolumeId);
+        BinaryPrimitives.WriteUInt32LittleEndian(state.AsSpan(LogPosition.Size + 4), hasLosses ? LossesFlag : 0);
         return state;
     }
 
     /// <summary>Reads them back; false when they are not what this program writes.</summary>
-    public static bool TryDecodeState(ReadOnlySpan<byte> state, out LogPosition position, out uint nextVolumeId)
+    public static bool TryDecodeState(ReadOnlySpan<byte> state, out LogPosition position, out uint nextVolumeId, out bool hasLosses)
     {
         position = default;
         nextVolumeId = 0;
+        hasLosses = false;
         if (state.Length != LogPosition.Size + 8 || !LogPosition.TryRead(state[..LogPosition.Size], out position))
         {
             return false;
         }
 
         nextVolumeId = BinaryPrimitives.ReadUInt32LittleEndian(state[LogPosition.Size..]);
-        return BinaryPrimitives.ReadUInt32LittleEndian(state[(LogPosition.Size + 4)..]) == 0;
+        uint flags = BinaryPrimitives.ReadUInt32LittleEndian(state[(LogPosition.Size + 4)..]);
+        hasLosses = flags == LossesFlag;
+        return flags <= LossesFlag;
     }
 
     /// <inheritdoc/>
@@ -146,7 +153,7 @@ internal sealed class Checkpointer : ILogObserver
 
     private void Freeze(LogPosition end)
     {
-        _index.Freeze(EncodeState(end, _volumes.NextId));
+        _index.Freeze(EncodeState(end, _volumes.NextId, _volumes.HasLosses));
         _bytesSinceFreeze = 0;
         lock (_monitor)
         {

@@ -39,7 +39,7 @@ internal sealed class IndexReplay
     /// <summary>Makes what was applied so far durable in the index; the log is durable up to <paramref name="end"/>.</summary>
     public void Checkpoint(LogPosition end)
     {
-        _index.Freeze(Checkpointer.EncodeState(end, _volumes.NextId));
+        _index.Freeze(Checkpointer.EncodeState(end, _volumes.NextId, _volumes.HasLosses));
         _index.WriteFrozen();
     }
 

@@ -255,7 +255,7 @@ internal sealed class LogRecovery
             throw Damaged(header.PackId, header.Offset, e.Message);
         }
 
-        var after = new LogPosition(header.Lsn, reader.HeaderChecksum, header.PackId, header.Offset + header.TotalLength);
+        var after = new LogPosition(header.LastLsn, reader.Link, header.PackId, header.Offset + header.TotalLength);
         _apply(header, reader, _position);
         _position = after;
         _replayedBatches++;

@@ -257,7 +257,7 @@ public sealed unsafe class StoreVerifier
                 repeated = null;
             }
 
-            (_lastLsn, _lastChecksum) = (reader.Header.Lsn, reader.HeaderChecksum);
+            (_lastLsn, _lastChecksum) = (reader.Header.LastLsn, reader.Link);
             VerifyPayload(file, reader.Header, reader.Table);
         }
     }
@@ -296,7 +296,7 @@ public sealed unsafe class StoreVerifier
 
         while (repeated.Offset < footer.Value.DataEnd && repeated.TryRead(_lastLsn + 1, _lastChecksum))
         {
-            (_lastLsn, _lastChecksum) = (repeated.Header.Lsn, repeated.HeaderChecksum);
+            (_lastLsn, _lastChecksum) = (repeated.Header.LastLsn, repeated.Link);
             VerifyPayload(file, repeated.Header, repeated.Table);
         }
     }

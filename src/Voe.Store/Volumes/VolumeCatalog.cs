@@ -1,3 +1,4 @@
+using System.Globalization;
 using Voe.Store.Log;
 
 namespace Voe.Store.Volumes;
@@ -13,6 +14,7 @@ internal sealed class VolumeCatalog : IVolumeRecords
     private readonly Dictionary<uint, VolumeState> _byId = []; // guarded by _volumesLock
     private readonly Dictionary<string, VolumeState> _byName = new(StringComparer.Ordinal); // guarded by _volumesLock
     private uint _nextId = 1; // guarded by _volumesLock
+    private volatile bool _hasLosses;
 
     /// <inheritdoc/>
     public uint NextId
@@ -24,6 +26,13 @@ internal sealed class VolumeCatalog : IVolumeRecords
                 return _nextId;
             }
         }
+    }
+
+    /// <inheritdoc/>
+    public bool HasLosses
+    {
+        get => _hasLosses;
+        set => _hasLosses = value;
     }
 
     /// <summary>Restores <see cref="NextId"/> from a checkpoint.</summary>
@@ -80,9 +89,30 @@ internal sealed class VolumeCatalog : IVolumeRecords
                 _byId.Add(record.Id, volume);
             }
 
+            if (HasLosses && _byName.Remove(record.Name, out VolumeState? other))
+            {
+                // The record that gave the other one a new name, or deleted it, is among what was lost.
+                other.Record = other.Record with { Name = NameOfLost(record.Name, other.Record.Id) };
+                _byName.Add(other.Record.Name, other);
+            }
+
             Invariant.Require(_byName.TryAdd(record.Name, volume), "no two volumes have one name");
             _nextId = Math.Max(_nextId, checked(record.Id + 1));
         }
+    }
+
+    // A name that no volume has, made from one that two would have.
+    private string NameOfLost(string name, uint id)
+    {
+        string suffix = string.Create(CultureInfo.InvariantCulture, $".lost-{id}");
+        string stem = name[..Math.Min(name.Length, VolumeLimits.MaxNameLength - suffix.Length - 10)];
+        string result = stem + suffix;
+        for (int i = 2; _byName.ContainsKey(result); i++)
+        {
+            result = string.Create(CultureInfo.InvariantCulture, $"{stem}{suffix}.{i}");
+        }
+
+        return result;
     }
 
     /// <inheritdoc/>

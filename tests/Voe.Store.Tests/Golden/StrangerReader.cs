@@ -14,6 +14,7 @@ internal sealed class StrangerReader
     private readonly IReadOnlyDictionary<string, byte[]> _files;
     private readonly Dictionary<string, byte[]> _chunks = new(StringComparer.Ordinal); // by hash: plain bytes, verified
     private readonly Dictionary<uint, StrangeVolume> _volumes = [];
+    private readonly SortedSet<(string Volume, ulong Chunk)> _lost = [];
     private byte _hashAlgorithm;
     private byte[] _storeId = [];
     private ulong _lastLsn;
@@ -33,6 +34,12 @@ internal sealed class StrangerReader
 
     /// <summary>Bytes behind the last batch that are not zero: a torn tail.</summary>
     public long TornBytes { get; private set; }
+
+    /// <summary>Lost chunks by volume and number; known once <see cref="Volumes"/> was asked.</summary>
+    public IReadOnlySet<(string Volume, ulong Chunk)> Lost => _lost;
+
+    /// <summary>Whether a repair could not save all.</summary>
+    public bool HasLosses { get; private set; }
 
     /// <summary>What the volumes hold, by name.</summary>
     public IReadOnlyDictionary<string, byte[]> Volumes => _volumes.Values.ToDictionary(
@@ -133,7 +140,8 @@ internal sealed class StrangerReader
             return false;
         }
 
-        Require(U16(bytes, 4) == 1 && U16(bytes, 6) == 0 && IsZero(bytes[52..60]), "the batch's version and reserved bytes");
+        bool isRepaired = U16(bytes, 6) == 1;
+        Require(U16(bytes, 4) == 1 && (isRepaired || (U16(bytes, 6) == 0 && IsZero(bytes[52..60]))), "the batch's version and flags");
         if (U32(bytes, 24) != id || U32(bytes, 28) != offset || U64(bytes, 8) != _lastLsn + 1 || U32(bytes, 32) != _lastChecksum)
         {
             return false;
@@ -150,7 +158,7 @@ internal sealed class StrangerReader
         List<byte[]> records = Split(bytes[64..headAndTable]);
         Require(records.Count == U32(bytes, 36), "the record count");
         ReadOnlySpan<byte> payload = bytes.Slice(headAndTable, payloadLength);
-        if (!IsPayloadWhole(records, payload))
+        if (!IsPayloadWhole(records, payload, isRepaired))
         {
             return false;
         }
@@ -158,8 +166,9 @@ internal sealed class StrangerReader
         Require(IsZero(bytes[(headAndTable + payloadLength)..(int)length]), "padding of zeros");
         Require(U64(bytes, 16) <= _lastLsn, "durable before it was written");
         _durableLsn = Math.Max(_durableLsn, U64(bytes, 16));
+        HasLosses |= isRepaired;
         Apply(records, payload);
-        (_lastLsn, _lastChecksum) = (_lastLsn + 1, U32(bytes, 60));
+        (_lastLsn, _lastChecksum) = isRepaired ? (_lastLsn + 1 + U32(bytes, 56), U32(bytes, 52)) : (_lastLsn + 1, U32(bytes, 60));
         return true;
     }
 
@@ -177,7 +186,7 @@ internal sealed class StrangerReader
         return records;
     }
 
-    private static bool IsPayloadWhole(List<byte[]> records, ReadOnlySpan<byte> payload)
+    private static bool IsPayloadWhole(List<byte[]> records, ReadOnlySpan<byte> payload, bool isRepaired)
     {
         foreach (byte[] record in records.Where(static record => record[0] == 1))
         {
@@ -193,7 +202,7 @@ internal sealed class StrangerReader
             }
         }
 
-        Require(payload.IsEmpty, "a payload without gaps");
+        Require(isRepaired ? IsZero(payload) : payload.IsEmpty, "a payload without gaps");
         return true;
     }
 
@@ -213,7 +222,7 @@ internal sealed class StrangerReader
                     for (int i = 0; i < (body.Length - 16) / 32; i++)
                     {
                         string hash = Convert.ToHexString(body, 16 + (32 * i), 32);
-                        Require(_chunks.ContainsKey(hash), "a hash of a chunk in this batch or an earlier one");
+                        Require(HasLosses || _chunks.ContainsKey(hash), "a hash of a chunk in this batch or an earlier one");
                         _volumes[U32(body, 0)].Chunks[U64(body, 8) + (ulong)i] = hash;
                     }
 
@@ -245,6 +254,13 @@ internal sealed class StrangerReader
         {
             (int plainLength, int storedLength) = ((int)U32(body, entry + 32), (int)U32(body, entry + 36));
             Require(IsZero(body.AsSpan(entry + 45, 3)), "the chunk's reserved bytes");
+            if (body[entry + 44] == 255)
+            {
+                Require(HasLosses && IsZero(payload[..storedLength]), "zeros where a chunk was lost");
+                payload = payload[storedLength..];
+                continue;
+            }
+
             byte[] plain = Decode(body[entry + 44], payload[..storedLength].ToArray(), plainLength);
             byte[] hash = body[entry..(entry + 32)];
             Require(Blake3Reference.Hash(plain, 32).AsSpan().SequenceEqual(hash), "plain bytes that have the hash");
@@ -300,7 +316,12 @@ internal sealed class StrangerReader
         foreach ((ulong number, string hash) in volume.Chunks)
         {
             Span<byte> rest = content.AsSpan((int)((long)number * volume.ChunkSize));
-            byte[] plain = _chunks[hash];
+            if (!_chunks.TryGetValue(hash, out byte[]? plain))
+            {
+                _lost.Add((volume.Name, number));
+                continue;
+            }
+
             plain.AsSpan(0, Math.Min(plain.Length, rest.Length)).CopyTo(rest);
         }
 
@@ -321,7 +342,7 @@ internal sealed class StrangerReader
         Require(U32(trailer, 60) == Checksum.Of(trailer.AsSpan(0, 60)) && U32(trailer, 8) == 1 && U32(trailer, 56) == 0, "the trailer");
         Require(U32(trailer, 12) == id, "the trailer's pack");
         Require(U64(trailer, 24) == _lastLsn && U32(trailer, 52) == _lastChecksum, "the trailer's last batch");
-        Require(U64(trailer, 16) == _lastLsn + 1 - (ulong)batches.Count && U32(trailer, 44) == batches.Count, "the trailer's batches");
+        Require(U64(trailer, 16) == U64(pack, 40) && U32(trailer, 44) == batches.Count, "the trailer's batches");
         Require(U32(trailer, 32) == end && end + U32(trailer, 36) + 64 == pack.Length, "the trailer's lengths");
         byte[] stored = pack[(int)end..^64];
         Require(U32(trailer, 48) == Checksum.Of(stored), "the footer body's checksum");

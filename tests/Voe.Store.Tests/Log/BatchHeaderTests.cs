@@ -29,7 +29,7 @@ public sealed class BatchHeaderTests
         uint checksum = Value.Write(bytes);
         Assert.Equal(Convert.ToHexStringLower(Bytes), Convert.ToHexStringLower(bytes));
         Assert.Equal(0xdced4edcu, checksum);
-        Assert.Equal(checksum, BatchHeader.ReadChecksum(Bytes));
+        Assert.Equal(checksum, BatchHeader.ReadLink(Bytes));
         Assert.True(BatchHeader.TryRead(Bytes, out BatchHeader read, out _));
         Assert.Equal(Value, read);
     }
@@ -50,7 +50,30 @@ public sealed class BatchHeaderTests
 
     [Fact]
     public void Reserved_bytes_that_are_not_zero_are_refused() =>
-        Codecs.RefusesReservedBytes(Bytes, ChecksumOffset, Reads, (6, 2), (52, 8));
+        Codecs.RefusesReservedBytes(Bytes, ChecksumOffset, Reads, (52, 8));
+
+    [Fact]
+    public void Flags_that_are_not_known_are_refused_with_advice()
+    {
+        byte[] bytes = (byte[])Bytes.Clone();
+        bytes[6] = 2;
+        Assert.Contains("flags", Assert.Throws<StoreFormatException>(() => Reads(Codecs.Reseal(bytes, ChecksumOffset))).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_repaired_batch_says_what_the_next_one_links_to_and_for_how_many_it_stands()
+    {
+        BatchHeader repaired = Value with { IsRepaired = true, LinkChecksum = 0x61626364, LostCount = 4 };
+        byte[] bytes = new byte[64];
+        uint checksum = repaired.Write(bytes);
+        Assert.NotEqual(checksum, BatchHeader.ReadLink(bytes));
+        Assert.Equal(0x61626364u, BatchHeader.ReadLink(bytes));
+        Assert.Equal(Value.Lsn + 4, repaired.LastLsn);
+        Assert.True(BatchHeader.TryRead(bytes, out BatchHeader read, out _));
+        Assert.Equal(repaired, read);
+        Codecs.RefusesEachFlippedBit(bytes, Reads);
+    }
 
     [Fact]
     public void A_newer_version_is_refused_with_advice() => Codecs.RefusesNewerVersion(Bytes, 4, ChecksumOffset, Reads);

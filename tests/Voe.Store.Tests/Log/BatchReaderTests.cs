@@ -28,7 +28,7 @@ public sealed class BatchReaderTests : IDisposable
             _starts[i] = reader.Offset;
             Assert.True(reader.TryRead((ulong)i + 1, checksum), reader.StopReason);
             Assert.True(reader.IsPayloadSound());
-            checksum = reader.HeaderChecksum;
+            checksum = reader.Link;
         }
 
         _starts[3] = reader.Offset;
@@ -121,7 +121,7 @@ public sealed class BatchReaderTests : IDisposable
             Assert.Equal(_starts[i], reader.Offset);
             Assert.True(reader.TryRead((ulong)i + 1, checksum), reader.StopReason);
             Assert.Equal(32, reader.Table.Length);
-            checksum = reader.HeaderChecksum;
+            checksum = reader.Link;
         }
 
         Assert.Equal(_starts[3], reader.Offset);
@@ -130,7 +130,7 @@ public sealed class BatchReaderTests : IDisposable
         {
             BatchReader cut = BatchReader.OverFooter(body.AsMemory(0, length), 1, PackHeader.Size);
             int whole = 0;
-            while (cut.TryRead((ulong)whole + 1, whole == 0 ? 0 : cut.HeaderChecksum))
+            while (cut.TryRead((ulong)whole + 1, whole == 0 ? 0 : cut.Link))
             {
                 whole++;
             }
@@ -160,7 +160,7 @@ public sealed class BatchReaderTests : IDisposable
         Assert.True(reader.TryRead(1, 0), reader.StopReason);
         Assert.Equal(32 * 3001, reader.Table.Length);
         Assert.True(reader.IsPayloadSound());
-        Assert.True(reader.TryRead(2, reader.HeaderChecksum), reader.StopReason);
+        Assert.True(reader.TryRead(2, reader.Link), reader.StopReason);
         Assert.True(reader.IsPayloadSound());
     }
 
@@ -201,7 +201,7 @@ public sealed class BatchReaderTests : IDisposable
     {
         (BatchReader reader, _) = Over(bytes);
         Assert.True(reader.TryRead(1, 0), reader.StopReason);
-        return (reader, reader.HeaderChecksum);
+        return (reader, reader.Link);
     }
 
     private void Stops(byte[] bytes, ulong lsn, uint checksum, string reason, uint packId = 1, long? start = null)

@@ -46,14 +46,14 @@ public sealed class LogPositionTests
         Codecs.SurvivesRandomBytes(Bytes, null, static bytes => LogPosition.TryRead(bytes, out _));
 
     [Fact]
-    public void State_of_a_checkpoint_is_the_position_and_the_next_volume()
+    public void State_of_a_checkpoint_is_the_position_the_next_volume_and_whether_something_was_lost()
     {
-        byte[] state = Checkpointer.EncodeState(Value, 0x31323334);
-        Assert.Equal(Convert.ToHexStringLower(Bytes) + "3433323100000000", Convert.ToHexStringLower(state));
-        Assert.True(Checkpointer.TryDecodeState(state, out LogPosition position, out uint nextVolume));
-        Assert.Equal((Value, 0x31323334u), (position, nextVolume));
-        Assert.False(Checkpointer.TryDecodeState(state.AsSpan(1), out _, out _));
+        byte[] state = Checkpointer.EncodeState(Value, 0x31323334, hasLosses: true);
+        Assert.Equal(Convert.ToHexStringLower(Bytes) + "3433323101000000", Convert.ToHexStringLower(state));
+        Assert.True(Checkpointer.TryDecodeState(state, out LogPosition position, out uint nextVolume, out bool hasLosses));
+        Assert.Equal((Value, 0x31323334u, true), (position, nextVolume, hasLosses));
+        Assert.False(Checkpointer.TryDecodeState(state.AsSpan(1), out _, out _, out _));
         state[39] = 1;
-        Assert.False(Checkpointer.TryDecodeState(state, out _, out _));
+        Assert.False(Checkpointer.TryDecodeState(state, out _, out _, out _));
     }
 }

@@ -31,7 +31,7 @@ public sealed class PackSealerTests
                 Assert.True(repeated.TryRead(lsn, checksum), repeated.StopReason);
                 Assert.Equal(written.Header, repeated.Header);
                 Assert.True(written.Table.SequenceEqual(repeated.Table));
-                checksum = written.HeaderChecksum;
+                checksum = written.Link;
                 lsn++;
                 count++;
             }

@@ -325,7 +325,7 @@ public sealed class StoreVerifierTests
         while (reader.TryRead(lsn, checksum) && reader.IsPayloadSound())
         {
             batches.Add((reader.Header.Offset, reader.Header));
-            (lsn, checksum) = (lsn + 1, reader.HeaderChecksum);
+            (lsn, checksum) = (lsn + 1, reader.Link);
         }
 
         return batches;
