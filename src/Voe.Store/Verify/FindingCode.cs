@@ -99,4 +99,13 @@ public enum FindingCode
 
     /// <summary>The index is of a format that this program does not know.</summary>
     IndexFormatUnknown = 59,
+
+    /// <summary>A batch, or several, could not be saved by an earlier repair, which left a gap in the log.</summary>
+    BatchesLost = 70,
+
+    /// <summary>A chunk could not be saved by an earlier repair, and no other copy is known.</summary>
+    ChunkLost = 71,
+
+    /// <summary>A repair was begun and not finished.</summary>
+    RepairUnfinished = 72,
 }

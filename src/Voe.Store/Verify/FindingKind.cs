@@ -47,6 +47,9 @@ public static class FindingKinds
         new(FindingCode.IndexVolumeWrong, Severity.Repairable, "the index has other volumes than the log"),
         new(FindingCode.IndexUsageWrong, Severity.Repairable, "the index's accounts are wrong"),
         new(FindingCode.IndexFormatUnknown, Severity.Note, "the index is of another version"),
+        new(FindingCode.BatchesLost, Severity.Note, "batches were lost to earlier damage"),
+        new(FindingCode.ChunkLost, Severity.Note, "a chunk was lost to earlier damage"),
+        new(FindingCode.RepairUnfinished, Severity.Repairable, "a repair was not finished"),
     }.ToDictionary(static kind => kind.Code);
 
     /// <summary>All of them, by number.</summary>

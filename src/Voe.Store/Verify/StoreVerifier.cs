@@ -343,6 +343,11 @@ public sealed unsafe class StoreVerifier
     private void VerifyPayload(IStorageFile file, in BatchHeader header, ReadOnlySpan<byte> table)
     {
         _batches++;
+        if (header.IsRepaired && header.RecordCount == 0)
+        {
+            Add(FindingCode.BatchesLost, header.PackId, header.Offset, $"LSN {header.Lsn} to {header.LastLsn} were lost to earlier damage");
+        }
+
         if (_payload.Length < header.PayloadLength)
         {
             _payload = GC.AllocateUninitializedArray<byte>(header.PayloadLength);
@@ -390,7 +395,11 @@ public sealed unsafe class StoreVerifier
             for (int i = 0; i < records.ChunkCount; i++)
             {
                 ChunkRecord chunk = records.GetChunk(i);
-                if (VerifyPiece(header, payload, offset, next, chunk.StoredLength, chunk.Checksum, $"chunk {chunk.Hash}"))
+                if (chunk.Codec == ChunkCodec.Lost)
+                {
+                    Add(FindingCode.ChunkLost, header.PackId, offset + next, $"chunk {chunk.Hash} was lost to earlier damage");
+                }
+                else if (VerifyPiece(header, payload, offset, next, chunk.StoredLength, chunk.Checksum, $"chunk {chunk.Hash}"))
                 {
                     VerifyChunk(header, chunk, payload.Slice(next, chunk.StoredLength), offset + next);
                 }
