@@ -43,7 +43,8 @@ public sealed class FsckTests : IDisposable
         Assert.False(result.GetProperty("sound").GetBoolean());
         JsonElement finding = Assert.Single(result.GetProperty("findings").EnumerateArray());
         Assert.Equal(("VF030", "damage", 1, chunk), (
-            finding.GetProperty("code").GetString(), finding.GetProperty("severity").GetString(), finding.GetProperty("pack").GetInt32(), finding.GetProperty("offset").GetInt32()));
+            finding.GetProperty("code").GetString(), finding.GetProperty("severity").GetString(),
+            finding.GetProperty("pack").GetInt32(), finding.GetProperty("offset").GetInt32()));
     }
 
     [Fact]
