@@ -78,6 +78,8 @@ internal static class ServerHost
         AddService<StoreService>(services);
         AddService<ExportService>(services);
         AddFrontDoor<NbdService>(services);
+        services.AddSingleton<AoeTargets>();
+        AddFrontDoor<AoeService>(services);
         AddService<AdminService>(services);
         AddService<ReadyService>(services);
         return builder.Build();

@@ -32,7 +32,7 @@ internal sealed class CommandLine
     };
 
     private readonly Dictionary<IConfigKey, Option> _keys = [];
-    private readonly RootCommand _root = new("Serves the volumes of a VoE store, files and block devices over NBD.");
+    private readonly RootCommand _root = new("Serves the volumes of a VoE store, files and block devices over NBD and AoE.");
 
     /// <summary>The command line; use it once.</summary>
     public CommandLine()
@@ -52,7 +52,7 @@ internal sealed class CommandLine
                 ("Configuration", [_config, _checkConfig]),
                 ("Store and volumes", [_keys[StoreSection.Section.Find("path")!], _volume, .. OptionsOf(StoreSection.Section, "hash")]),
                 ("Exports and listeners", [.. OptionsOf(
-                    ServerSection.Section, "nbd", "read-only", "export-volumes", "max-connections", "nbd-memory")]),
+                    ServerSection.Section, "nbd", "aoe", "read-only", "export-volumes", "max-connections", "nbd-memory")]),
                 ("TLS", [.. OptionsOf(ServerSection.Section, "tls-certificate", "tls-key", "tls-client-ca", "tls-required")]),
                 ("Logs", [.. OptionsOf(ServerSection.Section, "log-level", "log-format")]),
                 ("Memory and tuning", [.. _keys.Where(key => IsTuning(key.Key)).Select(key => key.Value)]),

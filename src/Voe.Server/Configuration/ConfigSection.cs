@@ -167,13 +167,14 @@ internal sealed class ConfigSection<T>(string name, bool isRepeated, IReadOnlyLi
         var lines = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach ((string name, int line, ConfigValue value) in table.Lines)
         {
-            if (Find(name) is not { } key)
+            // read_only is read-only: other programs' files have underscores, and nobody should have to look it up.
+            if (Find(name.Replace('_', '-')) is not { } key)
             {
                 mistakes.Add(line, $"{table.Title}: key \"{name}\" is unknown{ConfigSections.Suggest(this, name)}");
             }
-            else if (!lines.TryAdd(name, line))
+            else if (!lines.TryAdd(key.Name, line))
             {
-                mistakes.Add(line, $"{table.Title}: key \"{name}\" stands twice, first in line {lines[name]}: keep one of them");
+                mistakes.Add(line, $"{table.Title}: key \"{name}\" stands twice, first in line {lines[key.Name]}: keep one of them");
             }
             else
             {

@@ -10,7 +10,7 @@ internal sealed class HelpText(IReadOnlyList<(string Heading, IReadOnlyList<Opti
     private const int Indent = 6;
 
     private const string Beginning = """
-        Serves the volumes of a VoE store, files and block devices over NBD.
+        Serves the volumes of a VoE store, files and block devices over NBD and AoE.
 
         Usage:
           voe-server --store DIR [--volume NAME=SIZE[,OPTION=VALUE]...]... [--nbd ADDRESS]... [OPTION]...
@@ -21,6 +21,8 @@ internal sealed class HelpText(IReadOnlyList<(string Heading, IReadOnlyList<Opti
               makes a store with a volume of 10 GiB, and serves it at 127.0.0.1:10809
           voe-server --store /srv/voe --nbd unix:/run/voe.sock --read-only
               serves the volumes that are there, to programs of this machine, for reading
+          voe-server --config /etc/voe.toml --aoe eth1
+              serves the file's targets with shelf and slot over AoE, too, on the network of eth1
           voe-server --config /etc/voe.toml --check-config
               tells what is wrong with the file, each mistake with its line; voe.example.toml has all keys
 

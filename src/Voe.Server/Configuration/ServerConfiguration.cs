@@ -1,3 +1,5 @@
+using Voe.Server.Aoe;
+using Voe.Server.Aoe.Link;
 using Voe.Server.Configuration.Sections;
 using Voe.Server.Nbd;
 
@@ -51,6 +53,12 @@ internal static class ServerConfiguration
                     $"[[target]] \"{target.Name}\": the volume of that name is exported too: choose another name, or say "
                     + "export-volumes = false below [server]");
             }
+        }
+
+        var interfaces = new HashSet<string>(StringComparer.Ordinal);
+        foreach (AoeLinkSpec twice in options.AoeLinks.Where(link => !interfaces.Add(link.Interface)))
+        {
+            mistakes.Add($"aoe: the interface {twice.Interface} is given twice: keep one of them");
         }
 
         CheckTls(options.Tls, mistakes);
@@ -110,12 +118,21 @@ internal static class ServerConfiguration
         var targets = new List<TargetSpec>();
         var lines = new Dictionary<string, int>(StringComparer.Ordinal);
         var paths = new Dictionary<string, TargetSpec>(StringComparer.Ordinal);
+        var addresses = new Dictionary<AoeAddress, int>();
         int firstDefault = 0;
         foreach (ConfigTable table in TablesOf(TargetSection.Section, tables))
         {
             ConfigEntry<TargetSpec> entry = TargetSection.Section.Read(table, new TargetSpec(), mistakes);
             TargetSpec target = entry.Value with { Line = table.Line, Where = $"{mistakes.At(table.Line)}: {table.Title}" };
             TargetSection.CheckBackend(entry, mistakes);
+            TargetSection.CheckAoe(entry, mistakes);
+            if (target.AoeAddress is { } address && !addresses.TryAdd(address, table.Line))
+            {
+                mistakes.Add(
+                    entry.LineOf("shelf"),
+                    $"{table.Title}: the AoE address {address} is that of the target in line {addresses[address]} already: choose another");
+            }
+
             RequireNewName(entry, target.Name, lines, mistakes);
             if (target.IsDefault && firstDefault > 0)
             {

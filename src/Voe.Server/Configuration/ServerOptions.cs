@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Voe.Server.Aoe.Link;
 using Voe.Server.Nbd;
 using Voe.Store;
 
@@ -17,6 +18,9 @@ internal sealed record ServerOptions
 
     /// <summary>Whether nothing was said of where to listen for NBD; then sockets that come with the process will do.</summary>
     public bool IsNbdStandard => ReferenceEquals(NbdEndPoints, StandardNbdEndPoints);
+
+    /// <summary>The interfaces to serve AoE at; each once.</summary>
+    public IReadOnlyList<AoeLinkSpec> AoeLinks { get; init; } = [];
 
     /// <summary>Volumes that are created when they do not exist; each name once.</summary>
     public IReadOnlyList<VolumeSpec> Volumes { get; init; } = [];

@@ -1,3 +1,5 @@
+using Voe.Server.Aoe;
+
 namespace Voe.Server.Configuration;
 
 /// <summary>What is behind a target.</summary>
@@ -42,6 +44,25 @@ internal sealed record TargetSpec
 
     /// <summary>Whether clients that ask for no name get it.</summary>
     public bool IsDefault { get; init; }
+
+    /// <summary>Its shelf on AoE; null without one. Only with <see cref="Slot"/>.</summary>
+    public int? Shelf { get; init; }
+
+    /// <summary>Its slot on AoE.</summary>
+    public int? Slot { get; init; }
+
+    /// <summary>Its address on AoE; null when it is not there.</summary>
+    public AoeAddress? AoeAddress =>
+        Shelf is { } shelf && Slot is { } slot ? new AoeAddress((ushort)shelf, (byte)slot) : null;
+
+    /// <summary>What AoE's config query answers until somebody sets another.</summary>
+    public string ConfigString { get; init; } = "";
+
+    /// <summary>Who may use it over AoE; empty for everybody.</summary>
+    public IReadOnlyList<MacAddress> Macs { get; init; } = [];
+
+    /// <summary>What an answer to a write over AoE means.</summary>
+    public AoeDurability Durability { get; init; } = AoeDurability.Power;
 
     /// <summary>The line of its head in the file.</summary>
     public int Line { get; init; }

@@ -24,8 +24,8 @@ public sealed partial class ExampleTests
         ServerOptions plain = Load(Example);
         ServerOptions spelled = Load(CommentedKey().Replace(Example, "${key} = ${value}"));
         Assert.Equal(plain.NbdEndPoints, spelled.NbdEndPoints);
-        Assert.Equal(
-            plain with { NbdEndPoints = [], Volumes = [], Targets = [] }, spelled with { NbdEndPoints = [], Volumes = [], Targets = [] });
+        Assert.Empty(spelled.AoeLinks);
+        Assert.Equal(WithoutLists(plain), WithoutLists(spelled));
         Assert.Equal(new StoreOptions(), spelled.Store);
     }
 
@@ -74,6 +74,10 @@ public sealed partial class ExampleTests
         Assert.Equal(3, examples.Count);
         Assert.All(examples, example => Load(example.Groups["text"].Value));
     }
+
+    // Lists are compared one by one: they are equal to none but themselves.
+    private static ServerOptions WithoutLists(ServerOptions options) =>
+        options with { NbdEndPoints = [], AoeLinks = [], Volumes = [], Targets = [] };
 
     private static string TextOf(IConfigSection section)
     {

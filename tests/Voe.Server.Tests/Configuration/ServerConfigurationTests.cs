@@ -127,7 +127,7 @@ public sealed class ServerConfigurationTests : IDisposable
             "2: [server]: key \"nbd\": \"127.0.0.1\" is not possible: write a list, in brackets: [\"127.0.0.1\"]",
             "3: [server]: key \"log-level\": \"loud\" is not possible: write trace, debug, info, warning, error or critical",
             "4: [server]: key \"max-connections\": \"3\" is not possible: write a whole number from 1 on, without quotes",
-            "5: [server]: key \"read_only\" is unknown; did you mean \"read-only\"?",
+            "5: [server]: key \"read-olny\" is unknown; did you mean \"read-only\"?",
             "7: [store]: key \"path\": 3 is not possible: write a text, in quotes",
             "8: [store]: key \"pack-size\": 4_294_967_296 is out of range: 1 MiB to 1 GiB",
             "9: [store]: key \"verify-hash\": \"yes\" is not possible: write true or false, without quotes",
@@ -141,7 +141,7 @@ public sealed class ServerConfigurationTests : IDisposable
             nbd = "127.0.0.1"
             log-level = "loud"
             max-connections = "3"
-            read_only = true
+            read-olny = true
             [store]
             path = 3
             pack-size = 4_294_967_296

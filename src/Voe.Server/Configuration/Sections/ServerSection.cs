@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
+using Voe.Server.Aoe.Link;
 using Voe.Server.Nbd;
 
 namespace Voe.Server.Configuration.Sections;
@@ -14,6 +15,9 @@ internal static class ServerSection
         "ADDRESS",
         NbdEndPoint.TryParse,
         endPoint => endPoint.UnixPath is { } path ? $"unix:{path}" : endPoint.EndPoint.ToString()!);
+
+    private static readonly ValueKind<AoeLinkSpec> AoeInterface =
+        ValueKinds.Parsed<AoeLinkSpec>("IFACE[,mtu=N]", AoeLinkSpec.TryParse, static link => link.ToString());
 
     private static readonly ValueKind<string> OptionalFile = ValueKinds.Parsed<string>(
         "FILE",
@@ -37,6 +41,13 @@ internal static class ServerSection
             "Where to listen for NBD: HOST:PORT (port 0: any free one), [IPv6]:PORT, *:PORT for all addresses, or unix:PATH.")
         {
             Option = "--nbd",
+        },
+        new ConfigKey<ServerOptions, IReadOnlyList<AoeLinkSpec>>(
+            "aoe", ValueKinds.List(AoeInterface), Defaults.AoeLinks, static (options, value) => options with { AoeLinks = value },
+            "Serve AoE at an Ethernet interface: IFACE, or IFACE,mtu=N for frames smaller than the interface's MTU. Targets with shelf and "
+            + "slot are found there. Needs CAP_NET_RAW.")
+        {
+            Option = "--aoe",
         },
         new ConfigKey<ServerOptions, bool>(
             "read-only", ValueKinds.Flag, Defaults.IsReadOnly, static (options, value) => options with { IsReadOnly = value },
