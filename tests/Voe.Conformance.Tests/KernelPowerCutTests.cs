@@ -6,7 +6,7 @@ namespace Voe.Conformance.Tests;
 
 /// <summary>
 /// voe-server in a machine whose power is cut: what the kernel's client flushed is there at the next start, and no block is torn (P2, P3);
-/// without the index too (P5). What a life checks and writes is in tests/rig/scripts/power-cut.py.
+/// without the index too (P5), and voe-fsck finds it sound. What a life checks and writes is in tests/rig/scripts/power-cut.py.
 /// </summary>
 [Collection(KernelCollection.Name)]
 public sealed partial class KernelPowerCutTests(ITestOutputHelper output)
@@ -35,9 +35,9 @@ public sealed partial class KernelPowerCutTests(ITestOutputHelper output)
         var acknowledged = new List<string>();
         for (int life = 0; life < lives; life++)
         {
-            // Every third time at any moment, be it while the server replays its log; else after some flush.
+            // Every third time at any moment, be it while voe-fsck reads or the server replays its log; else after some flush.
             string[] cut = life % 3 == 2
-                ? ["--kill-after", (2 + (chance.NextDouble() * 10)).ToString("F1", CultureInfo.InvariantCulture)]
+                ? ["--kill-after", (2 + (chance.NextDouble() * 16)).ToString("F1", CultureInfo.InvariantCulture)]
                 : ["--kill-on", $"FLUSH {chance.Next(1, 40)}:"];
             RigRun run = Rig.Run([.. machine, .. cut], "power-cut.py", $"{Seed}", $"{life}", string.Join(',', acknowledged), "write");
             output.WriteLine($"life {life}, {cut[0]} {cut[1]}:\n{run.Output}");

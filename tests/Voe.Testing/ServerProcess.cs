@@ -56,6 +56,15 @@ public sealed partial class ServerProcess : IDisposable
         }
     }
 
+    /// <summary>The command that starts another of VoE's programs, the one that lies beside <see cref="Command"/>'s.</summary>
+    /// <param name="program">Its name, such as <c>voe-fsck</c>.</param>
+    public static string[] CommandBeside(string program)
+    {
+        string server = Command[^1];
+        string file = server.EndsWith(".dll", StringComparison.Ordinal) ? program + ".dll" : program;
+        return [.. Command.SkipLast(1), Path.Combine(Path.GetDirectoryName(server)!, file)];
+    }
+
     /// <summary>The process id.</summary>
     public int Id { get; private set; }
 

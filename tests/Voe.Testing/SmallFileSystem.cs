@@ -37,9 +37,13 @@ public sealed class SmallFileSystem : IDisposable
     public void Fill(long left)
     {
         long length = Free - left;
-        HostTool.Run(
-            "fallocate", "-l", length.ToString(CultureInfo.InvariantCulture), System.IO.Path.Combine(Path, "filler"));
+        HostTool.Run("fallocate", "-l", length.ToString(CultureInfo.InvariantCulture), Filler);
     }
+
+    /// <summary>Frees what <see cref="Fill"/> took.</summary>
+    public void Empty() => File.Delete(Filler);
+
+    private string Filler => System.IO.Path.Combine(Path, "filler");
 
     /// <inheritdoc/>
     public void Dispose()

@@ -32,13 +32,8 @@ public sealed partial class VoeProcess : IDisposable
     public byte[] Output => _output.GetAwaiter().GetResult();
 
     /// <summary>The words of a command line that runs it.</summary>
-    public static string[] Command(string storeDirectory, params string[] arguments)
-    {
-        string server = ServerProcess.Command[^1];
-        string program = Path.Combine(
-            Path.GetDirectoryName(server)!, server.EndsWith(".dll", StringComparison.Ordinal) ? "voe.dll" : "voe");
-        return [.. ServerProcess.Command.SkipLast(1), program, "--store", storeDirectory, .. arguments];
-    }
+    public static string[] Command(string storeDirectory, params string[] arguments) =>
+        [.. ServerProcess.CommandBeside("voe"), "--store", storeDirectory, .. arguments];
 
     /// <summary>Starts it.</summary>
     public static VoeProcess Start(string storeDirectory, params string[] arguments)

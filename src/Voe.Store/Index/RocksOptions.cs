@@ -78,6 +78,7 @@ internal sealed class RocksOptions : IDisposable
         _native.rocksdb_options_set_stats_dump_period_sec(options, 0);
         _native.rocksdb_options_set_stats_persist_period_sec(options, 0);
         _native.rocksdb_options_set_max_manifest_file_size(options, (nuint)(8 << 20));
+        _native.rocksdb_options_set_manifest_preallocation_size(options, (nuint)(64 << 10)); // else 4 MiB, which a full disk lacks
 
         // Opening takes time in proportion to files otherwise (P7).
         _native.rocksdb_options_set_skip_stats_update_on_db_open(options, 1);

@@ -20,6 +20,7 @@ namespace Voe.Store.Index;
 /// </remarks>
 internal sealed class StoreIndex : IDisposable
 {
+    private readonly LocalDirectory _directory;
     private readonly RocksDatabase _database;
     private readonly RocksReader _rocks;
     private readonly UsageLedger _ledger;
@@ -37,8 +38,9 @@ internal sealed class StoreIndex : IDisposable
 
     private StoreIndex(LocalDirectory directory, IndexOptions options)
     {
+        _directory = directory;
         directory.DeleteFile(CheckpointWriter.ChunkFileName);
-        _database = new RocksDatabase(Path.Combine(directory.Path, "rocksdb"), Math.Max(options.RocksDbMemory, 4L << 20));
+        _database = OpenDatabase(directory, Math.Max(options.RocksDbMemory, 4L << 20));
         _rocks = new RocksReader(_database);
         try
         {
@@ -62,6 +64,7 @@ internal sealed class StoreIndex : IDisposable
         _active = new Delta(4 * part);
         _spare = new Delta(4 * part);
         _reader = new IndexReader(_rocks, _filter, new IndexView(_active, null), part, 5 * part);
+        IndexReserve.Renew(directory);
     }
 
     /// <summary>Opens the index in a local directory, which is created when missing.</summary>
@@ -179,6 +182,7 @@ internal sealed class StoreIndex : IDisposable
         }
 
         _checkpoint.Write(frozen);
+        IndexReserve.Renew(_directory);
         _failPoint?.Invoke(CheckpointStep.UpdateCaches);
         _reader.UpdateCaches(frozen);
         _failPoint?.Invoke(CheckpointStep.Release);
@@ -225,6 +229,19 @@ internal sealed class StoreIndex : IDisposable
         _reader.Dispose();
         _rocks.Dispose();
         _database.Dispose();
+    }
+
+    private static RocksDatabase OpenDatabase(LocalDirectory directory, long memory)
+    {
+        string path = Path.Combine(directory.Path, "rocksdb");
+        try
+        {
+            return new RocksDatabase(path, memory);
+        }
+        catch (StoreFullException) when (IndexReserve.Release(directory))
+        {
+            return new RocksDatabase(path, memory);
+        }
     }
 
     private static (uint Id, byte[] Record) ReadVolumeRecord((byte[] Key, byte[] Value) row) =>

@@ -170,8 +170,10 @@ internal sealed class PackSealer
         (byte[] body, PackFooter footer) = FooterBuilder.Build(pack);
         byte[] trailer = new byte[PackFooter.Size];
         footer.Write(trailer);
-        pack.File.Write([body.AsMemory(0, footer.BodyLength), trailer], pack.End);
+
+        // The length first: a process that dies in between leaves no footer, or a whole one where it is looked for.
         pack.File.SetLength(pack.End + footer.BodyLength + PackFooter.Size);
+        pack.File.Write([body.AsMemory(0, footer.BodyLength), trailer], pack.End);
         pack.File.SyncData();
         _sync.End(pack);
         _packs.EndWriting(pack.Id);

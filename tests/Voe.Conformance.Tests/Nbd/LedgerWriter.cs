@@ -1,10 +1,7 @@
-using System.Net.Sockets;
-using Voe.Testing;
-
 namespace Voe.Conformance.Tests.Nbd;
 
 /// <summary>
-/// One connection under load until its server dies: writes of some sectors or blocks, with and without FUA, trims,
+/// One connection of libnbd under load until its server dies: writes of some sectors or blocks, with and without FUA, trims,
 /// zeroes and flushes, many in flight, each noted in the ledger. It uses every n-th run of blocks, which no other writer touches.
 /// </summary>
 internal sealed class LedgerWriter
@@ -15,17 +12,17 @@ internal sealed class LedgerWriter
     private const int RunLength = 8;
 
     private readonly SectorLedger _ledger;
-    private readonly NbdClient _client;
+    private readonly LibNbd _client;
     private readonly Random _random;
     private readonly int _number;
     private readonly int _writerCount;
-    private readonly Dictionary<ulong, (int FirstSector, int Count)> _inFlight = [];
+    private readonly Dictionary<long, (int FirstSector, int Count)> _inFlight = [];
     private readonly HashSet<int> _busyRuns = [];
     private readonly byte[] _buffer = new byte[RunLength * SectorLedger.BlockSize];
     private ulong _operation;
     private int _acknowledgedCount;
 
-    public LedgerWriter(SectorLedger ledger, NbdClient client, Random random, int number, int writerCount, ulong firstOperation)
+    public LedgerWriter(SectorLedger ledger, LibNbd client, Random random, int number, int writerCount, ulong firstOperation)
     {
         _ledger = ledger;
         _client = client;
@@ -46,19 +43,10 @@ internal sealed class LedgerWriter
     {
         try
         {
-            while (true)
+            while (SendAll() && Receive())
             {
-                while (_inFlight.Count < Depth)
-                {
-                    Send();
-                }
-
-                Receive();
+                // Until the server is killed, as planned.
             }
-        }
-        catch (Exception ended) when (ended is SocketException or EndOfStreamException)
-        {
-            // The server was killed, as planned.
         }
         catch (Exception failure)
         {
@@ -66,12 +54,25 @@ internal sealed class LedgerWriter
         }
     }
 
-    private void Send()
+    private bool SendAll()
+    {
+        while (_inFlight.Count < Depth)
+        {
+            if (!Send())
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    // False when the connection has ended; the server may have the command all the same.
+    private bool Send()
     {
         if (_random.Next(20) == 0)
         {
-            _inFlight.Add(_client.SendRequest(NbdClient.Flush, 0, 0), default);
-            return;
+            return Note(_client.BeginFlush(), default);
         }
 
         int run = ChooseRun();
@@ -83,29 +84,43 @@ internal sealed class LedgerWriter
         _busyRuns.Add(run);
         long offset = (long)first * SectorLedger.SectorSize;
         int length = count * SectorLedger.SectorSize;
-        ushort flags = _random.Next(10) == 0 ? NbdClient.Fua : (ushort)0;
+        uint flags = _random.Next(10) == 0 ? LibNbd.Fua : 0;
         bool isZeroing = _random.Next(10) == 0;
         ulong operation = isZeroing ? 0 : ++_operation;
         _ledger.Begin(first, count, operation);
         SectorLedger.Fill(_buffer.AsSpan(0, length), first, operation);
-
-        // In the dictionary before it is on its way: when the sending fails, the server may have it all the same.
-        ulong cookie = isZeroing
-            ? _client.SendRequest(_random.Next(2) == 0 ? NbdClient.Trim : NbdClient.WriteZeroes, offset, length, flags)
-            : _client.SendRequest(NbdClient.Write, offset, length, flags, _buffer.AsSpan(0, length));
-        _inFlight.Add(cookie, (first, count));
+        long cookie = !isZeroing ? _client.BeginWrite(offset, _buffer.AsSpan(0, length), flags)
+            : _random.Next(2) == 0 ? _client.BeginTrim(offset, length, flags)
+            : _client.BeginZero(offset, length, flags);
+        return Note(cookie, (first, count));
     }
 
-    private void Receive()
+    private bool Note(long cookie, (int FirstSector, int Count) operation)
     {
-        NbdClientReply reply = _client.ReceiveReply();
-        if (reply.Error != 0)
+        if (cookie > 0)
         {
-            throw new InvalidDataException($"the server answered with error {reply.Error}");
+            _inFlight.Add(cookie, operation);
         }
 
-        (int first, int count) = _inFlight[reply.Cookie];
-        _inFlight.Remove(reply.Cookie);
+        return cookie > 0;
+    }
+
+    // False when the connection has ended.
+    private bool Receive()
+    {
+        long cookie = _client.WaitForAnswer(out int error);
+        if (cookie == 0)
+        {
+            return false;
+        }
+
+        if (error != 0)
+        {
+            throw new InvalidDataException($"the server answered with error {error}");
+        }
+
+        (int first, int count) = _inFlight[cookie];
+        _inFlight.Remove(cookie);
         if (count > 0)
         {
             _ledger.Acknowledge(first, count);
@@ -113,6 +128,7 @@ internal sealed class LedgerWriter
         }
 
         Interlocked.Increment(ref _acknowledgedCount);
+        return true;
     }
 
     private int ChooseRun()

@@ -2,9 +2,9 @@
 """power-cut.py SEED ROUND ACKS write|verify: one life of a machine whose power will be cut.
 
 voe-server runs here, in the guest, with its store on /dev/vda, and the kernel's own NBD
-client uses its volume. Each life first looks at every block: it must hold what the last
-flush covered, or something newer that was written to it, and never a mixture. Then it
-writes, in batches that end with a flush, and prints "FLUSH M: ACK N." when the kernel says
+client uses its volume. Each life first runs voe-fsck, which must find the store sound, and
+looks at every block: it must hold what the last flush covered, or something newer that was
+written to it, and never a mixture. Then it writes, in batches that end with a flush, and prints "FLUSH M: ACK N." when the kernel says
 that operation N and all before it are durable. The host cuts the power and remembers the N.
 
 What an operation writes follows from SEED, ROUND and its number alone, so nothing need
@@ -144,6 +144,15 @@ def stop_server(server):
         sys.exit(f'voe-server ended with {server.returncode}\n' + open('/tmp/server.log', encoding='utf-8').read())
 
 
+def check_store():
+    """voe-fsck finds nothing wrong with what the power cut left."""
+    check = subprocess.run(['/programs/bin/voe-fsck', 'verify', '--json', STORE], stdout=subprocess.PIPE, check=False,
+                           env={**os.environ, 'DOTNET_ROOT': '/programs/dotnet'})
+    if check.returncode:
+        sys.exit(f'voe-fsck verify ended with {check.returncode}\n{check.stdout.decode()}')
+    print('SOUND', flush=True)
+
+
 def mount_disk():
     if subprocess.run(['blkid', '/dev/vda'], stdout=subprocess.DEVNULL, check=False).returncode:
         subprocess.run(['mkfs.ext4', '-q', '/dev/vda'], check=True)
@@ -162,6 +171,8 @@ def main():
     seed, life, mode = int(sys.argv[1]), int(sys.argv[2]), sys.argv[4]
     acks = {int(pair.split(':')[0]): int(pair.split(':')[1]) for pair in sys.argv[3].split(',') if pair}
     mount_disk()
+    if os.path.exists(STORE + '/superblock'):
+        check_store()
     server = start_server()
 
     expected = [{digest(bytes(BLOCK))}] * WRITTEN
