@@ -9,7 +9,7 @@ namespace Voe.Server.Aoe;
 /// </summary>
 /// <param name="Shelf">0 to 65534 for a target.</param>
 /// <param name="Slot">0 to 254 for a target.</param>
-internal readonly record struct AoeAddress(ushort Shelf, byte Slot)
+internal readonly record struct AoeAddress(ushort Shelf, byte Slot) : IComparable<AoeAddress>
 {
     /// <summary>The shelf that means every shelf.</summary>
     public const ushort AnyShelf = 0xffff;
@@ -39,6 +39,9 @@ internal readonly record struct AoeAddress(ushort Shelf, byte Slot)
     /// <summary>Whether a frame to this address, which may be a broadcast, is for <paramref name="target"/>.</summary>
     public bool Covers(AoeAddress target) =>
         (Shelf == target.Shelf || Shelf == AnyShelf) && (Slot == target.Slot || Slot == AnySlot);
+
+    /// <summary>Orders by shelf, then by slot.</summary>
+    public int CompareTo(AoeAddress other) => ((Shelf << 8) | Slot).CompareTo((other.Shelf << 8) | other.Slot);
 
     /// <summary>As "1.0".</summary>
     public override string ToString() => $"{Shelf}.{Slot}";

@@ -12,15 +12,28 @@ namespace Voe.Server.Aoe;
 /// </remarks>
 internal sealed class AoeServer
 {
+    /// <summary>The firmware version of the config answer: major and minor version of this program, a byte each.</summary>
+    public static readonly ushort FirmwareNumber = (ushort)((Version.Major << 8) | Version.Minor);
+
+    /// <summary>The firmware revision of IDENTIFY DEVICE: this program's version.</summary>
+    public static readonly string FirmwareName = Version.ToString(3);
+
+    private readonly Lock _gate = new();
+    private readonly Stack<ReceivePass> _passes = new();
+    private readonly ILogger _logger;
+    private volatile bool _isEnding;
+
     /// <summary>An engine that serves the targets of a table, which may change while it runs.</summary>
     public AoeServer(AoeTargetTable targets, ILogger logger)
     {
         Targets = targets;
-        _ = logger;
+        _logger = logger;
     }
 
     /// <summary>The targets.</summary>
     public AoeTargetTable Targets { get; }
+
+    private static Version Version => typeof(AoeServer).Assembly.GetName().Version!;
 
     /// <summary>
     /// Handles a group of frames as they stood waiting in a receive ring: the more at once, the better they merge.
@@ -32,6 +45,14 @@ internal sealed class AoeServer
     /// <param name="frames">Where in it they lie: whole frames with Ethernet header, of any type and to anybody, in order.</param>
     public void Receive(IAoePort port, ReadOnlySpan<byte> memory, ReadOnlySpan<FrameRange> frames)
     {
+        if (_isEnding)
+        {
+            return;
+        }
+
+        ReceivePass pass = TakePass();
+        pass.Handle(port, memory, frames, Targets.All);
+        ReturnPass(pass);
     }
 
     /// <summary>
@@ -40,16 +61,57 @@ internal sealed class AoeServer
     /// </summary>
     public void Announce(IAoePort port)
     {
+        foreach (AoeTarget target in Targets.All)
+        {
+            Announce(port, target);
+        }
     }
 
     /// <summary>Tells everybody on the wire of one target, which was added.</summary>
     public void Announce(IAoePort port, AoeTarget target)
     {
+        ReceivePass pass = TakePass();
+        pass.Announce(port, target);
+        ReturnPass(pass);
     }
 
     /// <summary>
     /// Takes no frame any more and stops all targets: what waits is written and answered, so ports must still send.
     /// Returns false when that was not done in time.
     /// </summary>
-    public bool Stop(TimeSpan timeout) => timeout >= TimeSpan.Zero;
+    public bool Stop(TimeSpan timeout)
+    {
+        _isEnding = true;
+        long deadline = Environment.TickCount64 + (long)timeout.TotalMilliseconds;
+        bool isDone = true;
+        foreach (AoeTarget target in Targets.All)
+        {
+            bool hasEnded = target.Stop(TimeSpan.FromMilliseconds(Math.Max(0, deadline - Environment.TickCount64)));
+            if (!hasEnded)
+            {
+                _logger.LogWarning("aoe: {Target} is still busy with its device; what waits there is not answered", target.Address);
+            }
+
+            isDone &= hasEnded;
+        }
+
+        return isDone;
+    }
+
+    private ReceivePass TakePass()
+    {
+        lock (_gate)
+        {
+            return _passes.TryPop(out ReceivePass? pass) ? pass : new ReceivePass();
+        }
+    }
+
+    // One that threw is not returned: nobody knows what it still holds.
+    private void ReturnPass(ReceivePass pass)
+    {
+        lock (_gate)
+        {
+            _passes.Push(pass);
+        }
+    }
 }

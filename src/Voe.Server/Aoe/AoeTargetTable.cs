@@ -18,7 +18,7 @@ internal sealed class AoeTargetTable
         ref _targets,
         static (targets, added) => targets.Any(other => other.Address == added.Address)
             ? targets
-            : [.. targets.Append(added).OrderBy(other => (other.Address.Shelf, other.Address.Slot))],
+            : [.. targets.Append(added).OrderBy(other => other.Address)],
         target);
 
     /// <summary>Takes a target out; the caller stops it. False when there is none at that address.</summary>
@@ -39,16 +39,28 @@ internal sealed class AoeTargetTable
     /// <summary>Finds the target at an address.</summary>
     public bool TryFind(AoeAddress address, [NotNullWhen(true)] out AoeTarget? target)
     {
-        foreach (AoeTarget candidate in All)
+        ImmutableArray<AoeTarget> targets = All;
+        int at = IndexOf(targets, address);
+        target = at >= 0 ? targets[at] : null;
+        return target is not null;
+    }
+
+    /// <summary>Where in a table's targets the one at an address is; -1 if there is none.</summary>
+    public static int IndexOf(ImmutableArray<AoeTarget> targets, AoeAddress address)
+    {
+        int low = 0;
+        for (int high = targets.Length - 1; low <= high;)
         {
-            if (candidate.Address == address)
+            int middle = (low + high) / 2;
+            int order = targets[middle].Address.CompareTo(address);
+            if (order == 0)
             {
-                target = candidate;
-                return true;
+                return middle;
             }
+
+            (low, high) = order < 0 ? (middle + 1, high) : (low, middle - 1);
         }
 
-        target = null;
-        return false;
+        return -1;
     }
 }

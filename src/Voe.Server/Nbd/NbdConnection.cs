@@ -58,7 +58,7 @@ internal sealed class NbdConnection
         _resources = resources;
         _ended = ended;
         Peer = peer;
-        Failures = new FailureLog(resources.Logger, resources.Time, peer);
+        Failures = new FailureLog(resources.Logger, resources.Time, $"nbd: {peer}");
     }
 
     /// <summary>Who the client is, for messages.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Voe.Server.Exports;
 using Voe.Server.Nbd;
 using Voe.Store;
 
@@ -74,7 +75,7 @@ public sealed class PolicyTests
     {
         var log = new CollectingLogger();
         var time = new ManualTime();
-        var failures = new FailureLog(log, time, "client 7");
+        var failures = new FailureLog(log, time, "nbd: client 7");
         for (int i = 0; i < 100; i++)
         {
             failures.Report("disk0", NbdCommand.Write, 2, NbdError.NoSpace, new StoreFullException("the disk is full"));

@@ -1,12 +1,15 @@
 using Microsoft.Extensions.Logging;
 
-namespace Voe.Server.Nbd;
+namespace Voe.Server.Exports;
 
 /// <summary>
-/// Reports the failed requests of a connection, one line a second at most: a client that meets a full disk fails
-/// thousands of times. Safe from many threads.
+/// Reports the failed requests of a client, one line a second at most: a client that meets a full disk fails thousands of
+/// times. Safe from many threads.
 /// </summary>
-internal sealed class FailureLog(ILogger logger, TimeProvider time, string peer)
+/// <param name="logger">Where to.</param>
+/// <param name="time">The clock.</param>
+/// <param name="client">Who asks, by which protocol.</param>
+internal sealed class FailureLog(ILogger logger, TimeProvider time, string client)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -21,7 +24,9 @@ internal sealed class FailureLog(ILogger logger, TimeProvider time, string peer)
     /// <param name="count">How many requests failed by this.</param>
     /// <param name="error">What the client is told.</param>
     /// <param name="failure">What the device said.</param>
-    public void Report(string export, NbdCommand command, int count, NbdError error, Exception failure)
+    public void Report<TCommand, TError>(string export, TCommand command, int count, TError error, Exception failure)
+        where TCommand : struct, Enum
+        where TError : struct, Enum
     {
         long suppressed;
         lock (_gate)
@@ -42,8 +47,8 @@ internal sealed class FailureLog(ILogger logger, TimeProvider time, string peer)
         // An exception of the store says all that there is to know in its message; of any other, the place counts.
         logger.LogError(
             failure is Store.StoreException ? null : failure,
-            "nbd: {Peer}, \"{Export}\": {Count} {Command} failed with {Error} ({Suppressed} more since the last message): {Message}",
-            peer,
+            "{Client}, \"{Export}\": {Count} {Command} failed with {Error} ({Suppressed} more since the last message): {Message}",
+            client,
             export,
             count,
             command,

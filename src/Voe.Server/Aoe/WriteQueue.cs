@@ -1,0 +1,185 @@
+using Voe.Server.Aoe.Ata;
+
+namespace Voe.Server.Aoe;
+
+/// <summary>What became of a request that was to wait.</summary>
+internal enum Enqueued
+{
+    /// <summary>It waits.</summary>
+    Waits,
+
+    /// <summary>There is no room: the frame is dropped, and the initiator sends it again.</summary>
+    Full,
+
+    /// <summary>It waits already: the frame is dropped.</summary>
+    Repeats,
+
+    /// <summary>It was done before: it is to be answered.</summary>
+    Done,
+
+    /// <summary>The target has ended: the frame is dropped.</summary>
+    Ended,
+}
+
+/// <summary>
+/// The requests of a target that change or flush its device, and the thread that does them: it takes all that wait, writes
+/// them together, flushes once, and answers; what comes meanwhile gathers for the next time.
+/// </summary>
+/// <remarks>
+/// Safe from many threads. Bounded in requests and in bytes; nobody waits for room, since frames may be dropped. Requests
+/// are done in the order in which they came; of the writes of one group no order can be seen but in what they leave.
+/// </remarks>
+internal sealed class WriteQueue
+{
+    private const int LargestFrameData = 64 << 10;
+    private const int FewestRecent = 2048;
+
+    // Monitor, since System.Threading.Lock cannot wait for a change.
+    private readonly object _gate = new();
+    private readonly WriteCommitter _committer;
+    private readonly RecentWrites _recent;
+    private readonly string _name;
+    private readonly Action<WriteGroup> _note;
+
+    // Guarded by _gate.
+    private WriteGroup _gathering;
+    private WriteGroup _spare;
+    private bool _isStarted;
+    private bool _isEnding;
+    private bool _hasEnded;
+
+    /// <summary>A queue for a target; its thread starts with the first request.</summary>
+    public WriteQueue(AoeTarget target)
+    {
+        int entries = target.Options.BufferCount * 4;
+        int bytes = target.Options.BufferCount * LargestFrameData;
+        _gathering = new WriteGroup(entries, bytes);
+        _spare = new WriteGroup(entries, bytes);
+        _committer = new WriteCommitter(target, entries);
+        _recent = new RecentWrites(Math.Max(FewestRecent, entries * 4));
+        _name = $"aoe {target.Address} writes";
+        _note = Note;
+    }
+
+    /// <summary>Puts a request in line, with a copy of its data. Who adds some calls <see cref="Wake"/> after the last.</summary>
+    public Enqueued TryAdd(WriteEntry entry, ReadOnlySpan<byte> data)
+    {
+        bool isNoted = entry.Action is AtaAction.Write or AtaAction.Trim;
+        uint checksum = isNoted ? RecentWrites.Checksum(data) : 0;
+        lock (_gate)
+        {
+            if (_isEnding)
+            {
+                return Enqueued.Ended;
+            }
+
+            if (!_gathering.HasRoom(data.Length))
+            {
+                return Enqueued.Full;
+            }
+
+            if (isNoted)
+            {
+                Recurrence recurrence = _recent.Note(entry.Frame, checksum, out entry.Ticket);
+                if (recurrence != Recurrence.New)
+                {
+                    return recurrence == Recurrence.Done ? Enqueued.Done : Enqueued.Repeats;
+                }
+            }
+
+            _gathering.Add(entry, data);
+            return Enqueued.Waits;
+        }
+    }
+
+    /// <summary>Lets the thread know that there are requests.</summary>
+    public void Wake()
+    {
+        lock (_gate)
+        {
+            if (!_isStarted)
+            {
+                _isStarted = true;
+                new Thread(Run) { Name = _name, IsBackground = true }.Start();
+            }
+
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Takes no request any more, and waits until those that are there were done; false when time ran out.</summary>
+    public bool Stop(TimeSpan timeout)
+    {
+        lock (_gate)
+        {
+            _isEnding = true;
+            Monitor.PulseAll(_gate);
+            return !_isStarted || _hasEnded || WaitForEnd(timeout);
+        }
+    }
+
+    private bool WaitForEnd(TimeSpan timeout)
+    {
+        long deadline = Environment.TickCount64 + (long)timeout.TotalMilliseconds;
+        while (!_hasEnded)
+        {
+            long left = deadline - Environment.TickCount64;
+            if (left <= 0 || !Monitor.Wait(_gate, TimeSpan.FromMilliseconds(left)))
+            {
+                return _hasEnded;
+            }
+        }
+
+        return true;
+    }
+
+    private void Run()
+    {
+        while (TakeGroup() is { } group)
+        {
+            _committer.Commit(group, _note);
+            group.Clear();
+            lock (_gate)
+            {
+                _spare = group;
+            }
+        }
+    }
+
+    private WriteGroup? TakeGroup()
+    {
+        lock (_gate)
+        {
+            while (_gathering.Count == 0)
+            {
+                if (_isEnding)
+                {
+                    _hasEnded = true;
+                    Monitor.PulseAll(_gate);
+                    return null;
+                }
+
+                Monitor.Wait(_gate);
+            }
+
+            WriteGroup group = _gathering;
+            _gathering = _spare;
+            return group;
+        }
+    }
+
+    /// <summary>Notes how the writes of a group ended, before they are answered.</summary>
+    private void Note(WriteGroup group)
+    {
+        lock (_gate)
+        {
+            foreach (ref readonly WriteEntry entry in group.Entries)
+            {
+                if (entry.Ticket != 0)
+                {
+                    _recent.Complete(entry.Ticket, entry.Failure.IsNone);
+                }
+            }
+        }
+    }
+}
