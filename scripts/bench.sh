@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # bench.sh [OPTION]...: measure voe-server over NBD beside `nbdkit file` and `qemu-nbd`
 # (raw and qcow2) on the same disk.
+# bench.sh open [OPTION]...: measure how long it takes to be ready again after kill -9;
+# --help of it tells its options.
 #
 #   --quick        a fourth of the data, one run of each: to see that all of it works
 #   --runs N       medians of N runs (3)
@@ -33,4 +35,7 @@ if [[ -z ${VOE_SERVER-} && " $* " != *' --list '* ]]; then
   export VOE_SERVER=$root/out/bin/voe-server
 fi
 cd "$caller"
+if [[ ${1-} == open ]]; then
+  exec python3 "$root/scripts/bench_open.py" "${@:2}"
+fi
 exec python3 "$root/scripts/bench.py" "$@"
