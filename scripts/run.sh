@@ -12,8 +12,8 @@ cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
 root=$PWD
 . scripts/common.sh
 
-# What librocksdb.so and the .NET runtime load, and a minimal Debian may lack.
-install_packages libgcc-s1 libstdc++6 openssl
+# What librocksdb.so, the .NET runtime and AoE load, and a minimal Debian may lack.
+install_packages libgcc-s1 libpcap0.8 libstdc++6 openssl
 
 server=$root/out/bin/voe-server
 if [[ ! -e out/bin/.built || $(find src tools Directory.*.props global.json -not -path '*/bin/*' -not -path '*/obj/*' \

@@ -18,7 +18,8 @@ cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.."
 
 # The clients and reference servers that the conformance tests drive, shellcheck for the scripts' own test,
 # python3 for the summary; QEMU and the rest of the rig's tools are installed by tests/rig/vm-image.
-readonly PACKAGES=(b3sum e2fsprogs fio libnbd-bin libnbd0 mount nbd-client nbdkit openssl procps python3 python3-libnbd qemu-utils shellcheck)
+readonly PACKAGES=(aoetools b3sum e2fsprogs fio iproute2 libnbd-bin libnbd0 libpcap0.8 mount nbd-client nbdkit openssl procps
+  python3 python3-libnbd qemu-utils shellcheck vblade)
 # The longest that one test may take before its run is ended, and counts as failed.
 readonly HANG=8m
 
