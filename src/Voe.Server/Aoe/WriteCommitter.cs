@@ -34,6 +34,7 @@ internal sealed class WriteCommitter
     /// <param name="note">Called when it is known how every write ended, before its answer is sent.</param>
     public void Commit(WriteGroup group, Action<WriteGroup> note)
     {
+        _target.Counts.Group();
         bool isCached = _target.Disk.IsWriteCacheOn;
         (bool hasChanges, bool hasFlushes) = Change(group);
         if (isCached || !(hasChanges || hasFlushes))
@@ -60,7 +61,6 @@ internal sealed class WriteCommitter
         }
 
         _answers.Send();
-        _target.Counts.Group();
     }
 
     /// <summary>Does the writes and trims; returns whether the device was changed, and whether there are flushes.</summary>
@@ -144,20 +144,21 @@ internal sealed class WriteCommitter
 
         try
         {
+            // Ranges of 65,535 sectors are how a larger one is said: trimmed one by one they would tear chunks.
+            (long start, long end) = (0, 0);
             for (int i = 0; i < list.Length / AtaTrimList.EntrySize; i++)
             {
-                // Ranges of 65,535 sectors are how a larger one is said: trimmed one by one they would tear chunks.
                 (long sector, int count) = AtaTrimList.Read(list, i);
-                long end = sector + count;
-                while (count > 0 && i + 1 < list.Length / AtaTrimList.EntrySize
-                    && AtaTrimList.Read(list, i + 1) is (long next, > 0 and int more) && next == end)
+                if (count > 0 && sector != end)
                 {
-                    end += more;
-                    i++;
+                    TrimSectors(start, end);
+                    start = sector;
                 }
 
-                _device.Trim(sector * AtaDisk.SectorSize, (end - sector) * AtaDisk.SectorSize);
+                end = count > 0 ? sector + count : end;
             }
+
+            TrimSectors(start, end);
         }
         // As in Write.
         catch (Exception failure)
@@ -166,6 +167,14 @@ internal sealed class WriteCommitter
         }
 
         return true;
+    }
+
+    private void TrimSectors(long start, long end)
+    {
+        if (start < end)
+        {
+            _device.Trim(start * AtaDisk.SectorSize, (end - start) * AtaDisk.SectorSize);
+        }
     }
 
     private void Flush(WriteGroup group, bool isCached)
@@ -214,17 +223,26 @@ internal sealed class WriteCommitter
             _verified = GC.AllocateUninitializedArray<byte>(VerifyPiece, pinned: true);
         }
 
-        for (int done = 0; done < entry.Length; done += VerifyPiece)
+        long end = entry.Offset + entry.Length;
+        int step = VerifyPiece;
+        for (long offset = entry.Offset; offset < end;)
         {
+            // Pieces end where the device's blocks do, so that no block is read twice.
+            var length = (int)Math.Min(end - offset, step - (offset & (step - 1)));
             try
             {
-                _device.Read([new BlockRead(entry.Offset + done, _verified.AsMemory(0, Math.Min(VerifyPiece, entry.Length - done)))]);
+                _device.Read([new BlockRead(offset, _verified.AsMemory(0, length))]);
+                offset += length;
             }
-            // As in Write.
+            // As in Write; the piece is then looked at block by block, since a disk says which sector it was.
+            catch (Exception) when (step > _device.PreferredBlockSize)
+            {
+                step = _device.PreferredBlockSize;
+            }
             catch (Exception failure)
             {
                 entry.Failure = _target.Report(failure, AtaAction.Verify);
-                entry.FailedSector = (entry.Offset + done) / AtaDisk.SectorSize;
+                entry.FailedSector = offset / AtaDisk.SectorSize;
                 return;
             }
         }

@@ -53,6 +53,9 @@ internal sealed class WriteGroup(int maxEntries, int maxBytes)
     /// <summary>The requests, in the order in which they came.</summary>
     public Span<WriteEntry> Entries => _entries.AsSpan(0, Count);
 
+    /// <summary>Bytes of memory that it has taken for data, and keeps.</summary>
+    public int MemorySize => _data.Length;
+
     /// <summary>Whether there is room for one more with that much data.</summary>
     public bool HasRoom(int length) => Count < _entries.Length && length <= maxBytes - _used;
 

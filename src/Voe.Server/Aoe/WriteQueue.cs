@@ -38,12 +38,13 @@ internal sealed class WriteQueue
     private readonly object _gate = new();
     private readonly WriteCommitter _committer;
     private readonly RecentWrites _recent;
+    private readonly WriteGroup _first;
+    private readonly WriteGroup _second;
     private readonly string _name;
     private readonly Action<WriteGroup> _note;
 
     // Guarded by _gate.
     private WriteGroup _gathering;
-    private WriteGroup _spare;
     private bool _isStarted;
     private bool _isEnding;
     private bool _hasEnded;
@@ -53,12 +54,27 @@ internal sealed class WriteQueue
     {
         int entries = target.Options.BufferCount * 4;
         int bytes = target.Options.BufferCount * LargestFrameData;
-        _gathering = new WriteGroup(entries, bytes);
-        _spare = new WriteGroup(entries, bytes);
+        _first = new WriteGroup(entries, bytes);
+        _second = new WriteGroup(entries, bytes);
+        _gathering = _first;
         _committer = new WriteCommitter(target, entries);
         _recent = new RecentWrites(Math.Max(FewestRecent, entries * 4));
         _name = $"aoe {target.Address} writes";
         _note = Note;
+    }
+
+    /// <summary>
+    /// Bytes of memory that waiting data has taken and may take again; the merging of scattered frames takes half as much at most.
+    /// </summary>
+    public int MemorySize
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _first.MemorySize + _second.MemorySize;
+            }
+        }
     }
 
     /// <summary>Puts a request in line, with a copy of its data. Who adds some calls <see cref="Wake"/> after the last.</summary>
@@ -139,10 +155,6 @@ internal sealed class WriteQueue
         {
             _committer.Commit(group, _note);
             group.Clear();
-            lock (_gate)
-            {
-                _spare = group;
-            }
         }
     }
 
@@ -163,7 +175,7 @@ internal sealed class WriteQueue
             }
 
             WriteGroup group = _gathering;
-            _gathering = _spare;
+            _gathering = ReferenceEquals(group, _first) ? _second : _first;
             return group;
         }
     }

@@ -33,7 +33,11 @@ internal sealed class FakePort : IAoePort
             FrameCount += frames.Length;
             foreach (FrameRange range in frames)
             {
-                Assert.InRange(range.Length, 60, 14 + Math.Max(Mtu, 1500));
+                if (range.Length < 60 || range.Length > 14 + Math.Max(Mtu, 1500))
+                {
+                    Assert.Fail($"a frame of {range.Length} bytes was sent");
+                }
+
                 if (!IsDeaf)
                 {
                     _sent.Enqueue(memory.Slice(range.Start, range.Length).ToArray());
@@ -79,7 +83,10 @@ internal sealed class FakePort : IAoePort
         {
             while (FrameCount < frameCount)
             {
-                Assert.True(Monitor.Wait(_gate, Patience), $"{FrameCount} of {frameCount} answers came");
+                if (!Monitor.Wait(_gate, Patience))
+                {
+                    Assert.Fail($"{FrameCount} of {frameCount} answers came");
+                }
             }
         }
     }
