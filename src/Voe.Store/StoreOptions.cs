@@ -68,4 +68,8 @@ public sealed record StoreOptions
 /// <param name="Operation">What is going on, in words: "rebuilding the index from the packs".</param>
 /// <param name="Done">Bytes done.</param>
 /// <param name="Total">Bytes in all.</param>
-public readonly record struct StoreProgress(string Operation, long Done, long Total);
+public readonly record struct StoreProgress(string Operation, long Done, long Total)
+{
+    /// <summary>Whether done and total are not bytes but packs.</summary>
+    public bool CountsPacks { get; init; }
+}

@@ -53,6 +53,10 @@ internal readonly record struct Superblock(Guid StoreId, HashAlgorithm HashAlgor
         BinaryPrimitives.WriteUInt32LittleEndian(destination[ChecksumOffset..], Crc32C.Compute(destination[..ChecksumOffset]));
     }
 
+    /// <summary>Whether these bytes are a superblock with its checksum, of whatever version.</summary>
+    public static bool IsWhole(ReadOnlySpan<byte> source) => source.Length >= Size && source[..Magic.Length].SequenceEqual(Magic)
+        && BinaryPrimitives.ReadUInt32LittleEndian(source[ChecksumOffset..]) == Crc32C.Compute(source[..ChecksumOffset]);
+
     /// <summary>Reads a superblock.</summary>
     /// <exception cref="StoreFormatException">The bytes are not one that this program knows.</exception>
     public static Superblock Read(ReadOnlySpan<byte> source, string where)

@@ -27,6 +27,12 @@ internal sealed class SimulatedDirectory(SimulatedDisk disk, SimulatedDirectoryN
         return disk.Observe(() => node.Visible.Files.ContainsKey(name));
     }
 
+    public bool DirectoryExists(string name)
+    {
+        StorageNames.Require(name);
+        return disk.Observe(() => node.Visible.Directories.ContainsKey(name));
+    }
+
     public IStorageFile CreateFile(string name)
     {
         StorageNames.Require(name);

@@ -72,6 +72,8 @@ internal sealed class SimulatedFile : IStorageFile
         _disk.Mutate(() => _inode.SetLength(length));
     }
 
+    public void Prefetch(long offset, long length) => _disk.Observe(() => _inode.Length);
+
     public void StartWriteback(long offset, long length) => _disk.Observe(() => _inode.Length);
 
     public void SyncData()

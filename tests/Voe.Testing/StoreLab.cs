@@ -163,14 +163,15 @@ public sealed class StoreLab : IDisposable
     /// <summary>Whether the store has come into being.</summary>
     public bool HasSuperblock => Disk.Files().Any(file => string.Equals(file.Path, "superblock", StringComparison.Ordinal));
 
-    /// <summary>Reads all packs as voe-fsck does; the store must not be open.</summary>
-    public VerifyResult Verify() => StoreVerifier.Run(Disk.Root, null);
+    /// <summary>Verifies packs and index as voe-fsck does; the store must not be open.</summary>
+    public VerifyResult Verify() => StoreVerifier.Run(Disk.Root, _index.Path);
 
-    /// <summary>Fails unless the packs are whole, but for a torn tail.</summary>
+    /// <summary>Fails unless the packs are whole, but for a torn tail or footer, and the index says what they say.</summary>
     public void RequireSound()
     {
         VerifyResult result = Verify();
-        if (!result.IsSound)
+        if (result.Findings.Any(static finding => finding.Severity == Severity.Damage
+            || (finding.Severity == Severity.Repairable && finding.Code >= FindingCode.IndexMissing)))
         {
             throw Failure("the verification finds: " + string.Join("; ", result.Findings));
         }

@@ -9,13 +9,19 @@ namespace Voe.Fsck;
 internal sealed class ProgressMeter(TextWriter output, bool isOn, TimeProvider clock)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
-    private readonly long _start = clock.GetTimestamp();
+    private long _start = clock.GetTimestamp();
+    private string _operation = "";
     private long _lastShown = clock.GetTimestamp();
     private bool _isShown;
 
     /// <summary>Shows a step, if the last was shown long enough ago.</summary>
     public void Report(StoreProgress progress)
     {
+        if (!string.Equals(progress.Operation, _operation, StringComparison.Ordinal))
+        {
+            (_operation, _start) = (progress.Operation, clock.GetTimestamp()); // each step has its own rate
+        }
+
         if (!isOn || clock.GetElapsedTime(_lastShown) < Interval)
         {
             return;
@@ -26,8 +32,9 @@ internal sealed class ProgressMeter(TextWriter output, bool isOn, TimeProvider c
         double seconds = clock.GetElapsedTime(_start).TotalSeconds;
         double rate = progress.Done / Math.Max(seconds, 0.001);
         double left = rate > 0 ? (progress.Total - progress.Done) / rate : 0;
-        output.Write($"\r{progress.Operation}: {100.0 * progress.Done / Math.Max(1, progress.Total):F1} %, "
-            + $"{rate / (1 << 20):F0} MiB/s, {left:F0} s left   ");
+        string speed = progress.CountsPacks ? $"{rate:F0} packs/s" : $"{rate / (1 << 20):F0} MiB/s";
+        output.Write(FormattableString.Invariant(
+            $"\r{progress.Operation}: {100.0 * progress.Done / Math.Max(1, progress.Total):F1} %, {speed}, {left:F0} s left   "));
     }
 
     /// <summary>Takes the line away.</summary>

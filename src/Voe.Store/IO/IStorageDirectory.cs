@@ -25,6 +25,9 @@ public interface IStorageDirectory
     /// <summary>Whether a file of that name exists.</summary>
     bool FileExists(string name);
 
+    /// <summary>Whether a sub-directory of that name exists.</summary>
+    bool DirectoryExists(string name);
+
     /// <summary>Creates a file (mode 0600) that must not exist yet.</summary>
     IStorageFile CreateFile(string name);
 

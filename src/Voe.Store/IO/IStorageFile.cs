@@ -41,6 +41,9 @@ public interface IStorageFile : IDisposable
     /// <summary>Asks the medium to begin writing these bytes back, without waiting. A hint: no durability.</summary>
     void StartWriteback(long offset, long length);
 
+    /// <summary>Asks the medium to have these bytes ready soon, without waiting. A hint.</summary>
+    void Prefetch(long offset, long length);
+
     /// <summary>Makes the file's bytes and its length durable (fdatasync).</summary>
     void SyncData();
 

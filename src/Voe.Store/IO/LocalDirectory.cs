@@ -67,6 +67,9 @@ internal sealed class LocalDirectory : IStorageDirectory
     public bool FileExists(string name) => File.Exists(PathOf(name));
 
     /// <inheritdoc/>
+    public bool DirectoryExists(string name) => Directory.Exists(PathOf(name));
+
+    /// <inheritdoc/>
     public IStorageFile CreateFile(string name)
     {
         string path = PathOf(name);

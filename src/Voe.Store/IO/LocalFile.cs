@@ -137,6 +137,9 @@ internal sealed unsafe class LocalFile : IStorageFile
         _ = length > 0 ? Libc.SyncFileRange(_handle, offset, length, Libc.SyncFileRangeWrite) : 0;
 
     /// <inheritdoc/>
+    public void Prefetch(long offset, long length) => _ = length > 0 ? Libc.FAdvise(_handle, offset, length, Libc.FAdviseWillNeed) : 0;
+
+    /// <inheritdoc/>
     public void SyncData()
     {
         while (Libc.FDataSync(_handle) != 0)

@@ -22,11 +22,16 @@ internal sealed unsafe class RocksDatabase : IDisposable
 
     private readonly RocksOptions _options;
     private readonly nint[] _families;
+    private readonly bool _isReadOnly;
 
-    /// <summary>Opens the database in a directory, creating what is missing.</summary>
+    /// <summary>
+    /// Opens the database in a directory, creating what is missing; or to look alone, which changes no file of it and takes no
+    /// lock.
+    /// </summary>
     /// <exception cref="StoreDamagedException">It cannot be opened; the message says what to do.</exception>
-    public RocksDatabase(string directory, long cacheMemory)
+    public RocksDatabase(string directory, long cacheMemory, bool isReadOnly = false)
     {
+        _isReadOnly = isReadOnly;
         Path = directory;
         _options = new RocksOptions(cacheMemory, GetFileBytes(directory));
         _families = new nint[FamilyNames.Length];
@@ -136,8 +141,11 @@ internal sealed unsafe class RocksDatabase : IDisposable
             ];
             fixed (nint* name = names, options = familyOptions, families = _families)
             {
-                Handle = Native.Instance.rocksdb_open_column_families(
-                    _options.Database, Path, names.Length, (nint)name, (nint)options, (nint)families);
+                Handle = _isReadOnly
+                    ? Native.Instance.rocksdb_open_for_read_only_column_families(
+                        _options.Database, Path, names.Length, (nint)name, (nint)options, (nint)families, 0)
+                    : Native.Instance.rocksdb_open_column_families(
+                        _options.Database, Path, names.Length, (nint)name, (nint)options, (nint)families);
             }
         }
         finally

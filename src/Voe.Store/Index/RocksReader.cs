@@ -113,6 +113,37 @@ internal sealed unsafe class RocksReader : IDisposable
     /// <summary>A cursor over the rows of all volumes. The caller disposes it soon: it pins a state of the database.</summary>
     public RowCursor OpenRows() => new(_database, _native.rocksdb_create_iterator_cf(_database.Handle, _readOptions, _database.Volumes));
 
+    /// <summary>A cursor for a walk over all rows, which leaves the cache as it is.</summary>
+    public RowCursor OpenScan() => new(_database, _native.rocksdb_create_iterator_cf(_database.Handle, _scanOptions, _database.Volumes));
+
+    /// <summary>Passes all chunks and their locations to a visitor, in the order of the hashes.</summary>
+    public void ScanLocations(Action<ChunkHash, ChunkLocation> visitor)
+    {
+        nint iterator = _native.rocksdb_create_iterator_cf(_database.Handle, _scanOptions, _database.Chunks);
+        try
+        {
+            _native.rocksdb_iter_seek_to_first(iterator);
+            for (; _native.rocksdb_iter_valid(iterator) != 0; _native.rocksdb_iter_next(iterator))
+            {
+                nint start = _native.rocksdb_iter_key(iterator, out nuint length);
+                var key = new ReadOnlySpan<byte>((void*)start, (int)length);
+                ChunkHash hash = length == ChunkHash.Size ? ChunkHash.Read(key) : throw IndexKeys.Damaged("a chunk hash", key);
+                start = _native.rocksdb_iter_value(iterator, out length);
+                visitor(hash, IndexKeys.ReadLocation(new ReadOnlySpan<byte>((void*)start, (int)length)));
+            }
+
+            _native.rocksdb_iter_get_error(iterator);
+        }
+        catch (RocksDbException e)
+        {
+            throw _database.Translate(e);
+        }
+        finally
+        {
+            _native.rocksdb_iter_destroy(iterator);
+        }
+    }
+
     /// <summary>The value of a key, or null.</summary>
     public byte[]? Get(nint family, ReadOnlySpan<byte> key)
     {

@@ -189,7 +189,8 @@ internal readonly record struct BatchHeader(
             BinaryPrimitives.ReadUInt32LittleEndian(source[LostCountOffset..]));
         if ((!header.IsRepaired && (header.LinkChecksum != 0 || header.LostCount != 0))
             || header.TableLength is < 0 or > MaxTableLength || header.PayloadLength is < 0 or > MaxPayloadLength
-            || header.LastLsn < header.Lsn || header.RecordCount < 0 || (long)header.RecordCount * RecordFormat.HeaderSize > header.TableLength
+            || header.LastLsn < header.Lsn || header.RecordCount < 0
+            || (long)header.RecordCount * RecordFormat.HeaderSize > header.TableLength
             || header.DurableLsn >= header.Lsn)
         {
             reason = $"batch header with lengths or numbers out of range (LSN {header.Lsn}, table {header.TableLength}, "

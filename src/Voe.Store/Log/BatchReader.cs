@@ -41,6 +41,9 @@ internal sealed class BatchReader
     /// <summary>Its record table, checksum verified; valid until the next read.</summary>
     public ReadOnlySpan<byte> Table => _table.Span;
 
+    /// <summary>The same, in memory that stays when the reader is over a footer.</summary>
+    public ReadOnlyMemory<byte> TableMemory => _table;
+
     /// <summary>Why <see cref="TryRead"/> returned false.</summary>
     public string StopReason { get; private set; } = "";
 

@@ -39,6 +39,36 @@ internal static class TailScan
         }
     }
 
+    /// <summary>
+    /// The first whole batch header behind <paramref name="after"/> and before <paramref name="end"/> that is later in the log
+    /// than <paramref name="lastLsn"/>: where reading can go on behind damage.
+    /// </summary>
+    public static bool TryFindBatch(IStorageFile file, uint packId, long after, long end, ulong lastLsn, out BatchHeader header)
+    {
+        byte[] buffer = GC.AllocateUninitializedArray<byte>(Window);
+        header = default;
+        for (long offset = BatchHeader.RoundUp(after + 1); offset < end; offset += Window - BatchHeader.Size)
+        {
+            int read = file.Read(buffer, offset);
+            for (int at = 0; at + BatchHeader.Size <= read && offset + at < end; at += BatchHeader.Alignment)
+            {
+                ReadOnlySpan<byte> bytes = buffer.AsSpan(at, read - at);
+                if (BitConverter.ToUInt32(bytes) == BatchHeader.Magic && BatchHeader.NamesPlace(bytes, packId, offset + at)
+                    && BatchHeader.TryRead(bytes, out header, out _) && header.Lsn > lastLsn)
+                {
+                    return true;
+                }
+            }
+
+            if (read < Window)
+            {
+                return false;
+            }
+        }
+
+        return false;
+    }
+
     private static ulong FindDurableLsn(ReadOnlySpan<byte> bytes, uint packId, long offset)
     {
         Span<byte> magic = stackalloc byte[sizeof(uint)];

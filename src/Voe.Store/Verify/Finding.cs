@@ -65,10 +65,16 @@ public sealed record Finding(FindingCode Code, uint PackId, long Offset, string 
 /// <param name="Findings">What is not as it should be, or worth telling.</param>
 /// <param name="Packs">Packs read.</param>
 /// <param name="Batches">Batches whose header, links and record table were verified.</param>
-/// <param name="Chunks">Chunks whose checksum and hash were verified.</param>
-/// <param name="Bytes">Bytes read.</param>
+/// <param name="Chunks">Chunks that they store: each was read, decoded and hashed, unless the verification was a quick one.</param>
+/// <param name="Bytes">Length of the packs' files that were verified.</param>
 public sealed record VerifyResult(IReadOnlyList<Finding> Findings, int Packs, long Batches, long Chunks, long Bytes)
 {
+    /// <summary>Findings beside those, of codes of which there were too many to keep.</summary>
+    public long OmittedFindings { get; init; }
+
+    /// <summary>How thorough it was.</summary>
+    public VerifyDepth Depth { get; init; } = VerifyDepth.Deep;
+
     /// <summary>Whether everything that was stored is there as it was. Something may be left to repair.</summary>
     public bool IsSound => Findings.All(static finding => finding.Severity != Severity.Damage);
 

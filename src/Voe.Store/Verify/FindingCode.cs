@@ -40,6 +40,9 @@ public enum FindingCode
     /// <summary>The footer of a pack does not repeat what the pack's batches say.</summary>
     FooterMismatch = 18,
 
+    /// <summary>A read failed, and worked when it was tried again.</summary>
+    ReadRetried = 19,
+
     /// <summary>The log ends with a batch that never was durable.</summary>
     TornTail = 20,
 
@@ -99,6 +102,9 @@ public enum FindingCode
 
     /// <summary>The index is of a format that this program does not know.</summary>
     IndexFormatUnknown = 59,
+
+    /// <summary>The index was not compared with the log, since the log has gaps.</summary>
+    IndexNotCompared = 60,
 
     /// <summary>A batch, or several, could not be saved by an earlier repair, which left a gap in the log.</summary>
     BatchesLost = 70,

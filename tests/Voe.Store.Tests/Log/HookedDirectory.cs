@@ -29,6 +29,8 @@ internal sealed class HookedDirectory(IStorageDirectory inner, DiskHooks hooks) 
 
     public bool FileExists(string name) => inner.FileExists(name);
 
+    public bool DirectoryExists(string name) => inner.DirectoryExists(name);
+
     public IStorageFile CreateFile(string name)
     {
         hooks.Creating(name);
@@ -68,6 +70,8 @@ internal sealed class HookedDirectory(IStorageDirectory inner, DiskHooks hooks) 
             inner.SetLength(length);
             hooks.LengthSet(Name);
         }
+
+        public void Prefetch(long offset, long length) => inner.Prefetch(offset, length);
 
         public void StartWriteback(long offset, long length) => inner.StartWriteback(offset, length);
 
