@@ -33,6 +33,9 @@ internal static class ExternalTool
         return printed;
     }
 
+    /// <summary>Ends the test as skipped when a program is not installed.</summary>
+    public static void Require(string program) => Find(program);
+
     /// <summary>The path of a program; ends the test as skipped when it is not installed.</summary>
     private static string Find(string program)
     {
