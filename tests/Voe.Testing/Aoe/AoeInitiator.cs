@@ -95,7 +95,7 @@ public sealed class AoeInitiator : IDisposable
         return answers;
     }
 
-    /// <summary>Asks the target for its config; takes its count of sectors for a frame, and its Ethernet address for what follows.</summary>
+    /// <summary>Asks the target for its config; takes the sectors of a frame from it, and its Ethernet address for what follows.</summary>
     /// <returns>The config string.</returns>
     public byte[] QueryConfig()
     {
@@ -202,7 +202,7 @@ public sealed class AoeInitiator : IDisposable
 
         if ((frame[14] & 4) != 0 || (frame[HeaderSize + 3] & 1) != 0)
         {
-            throw new IOException($"sector {slot.First}: AoE error {frame[15]}, ATA status {frame[HeaderSize + 3]:x2}, error {frame[25]:x2}");
+            throw new IOException($"sector {slot.First}: AoE error {frame[15]}, ATA status {frame[27]:x2}, error {frame[25]:x2}");
         }
 
         if (!isWrite)
