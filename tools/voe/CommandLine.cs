@@ -109,6 +109,7 @@ internal sealed class CommandLine(ToolConsole console, Interruption? interruptio
                 "import", "Make a volume of a raw image, verify it, and tell how it went. Holes are skipped.",
                 Import, _source, _newVolume, _imageSize, _chunkSize, _compression, _forceImport),
             Copy("export", "Make a raw image of a volume, and verify it. Holes stay holes.", Export, _name, _target, _forceExport),
+            new RootCommands(console, _json, interruption).Build(_chunkSize),
             completion,
         };
     }

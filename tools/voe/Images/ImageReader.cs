@@ -70,7 +70,7 @@ internal abstract class ImageReader : IBlockInput, IDisposable
             }
 
             ReadOnlySpan<byte> block = buffer[..length];
-            _progress(new AdminProgress("copying", offset + length, Size ?? 0));
+            _progress(new AdminProgress("reading", offset + length, Size ?? 0));
             if (block.ContainsAnyExcept((byte)0))
             {
                 _digest.Add(offset, block);
