@@ -41,6 +41,20 @@ internal sealed class AnswerBatch(int size, int frames)
         return _memory.AsMemory(_used, length);
     }
 
+    /// <summary>
+    /// Memory for that many answers of so many bytes in all, which are then reserved and added one after another in it:
+    /// nothing is sent in between.
+    /// </summary>
+    public Memory<byte> ReserveAll(int length, int count)
+    {
+        if (count > _frames.Length - _count || length > _memory.Length - _used)
+        {
+            Send();
+        }
+
+        return _memory.AsMemory(_used, length);
+    }
+
     /// <summary>Takes what was written into the reserved room as an answer of that length, padded to what an Ethernet wants.</summary>
     public void Add(int length)
     {

@@ -21,7 +21,7 @@ internal sealed class ReadPass(AnswerBatch answers)
     private readonly long[] _offsets = new long[MaxReads];
     private readonly int[] _order = new int[MaxReads];
     private readonly BlockRead[] _reads = new BlockRead[MaxReads];
-    private readonly Memory<byte>[] _data = new Memory<byte>[MaxReads];
+    private readonly Memory<byte>[] _data = new Memory<byte>[MaxReads]; // empty where the data is read into its answer
     private int _count;
     private int _bytes;
 
@@ -78,7 +78,13 @@ internal sealed class ReadPass(AnswerBatch answers)
     /// <summary>Reads for one target; <paramref name="order"/> lists its items by offset.</summary>
     private void Read(AoeTarget target, Span<int> order)
     {
-        int runs = Plan(order);
+        int bytes = 0;
+        foreach (int item in order)
+        {
+            bytes += _items[item].Length;
+        }
+
+        int runs = Plan(order, answers.ReserveAll(bytes + (order.Length * AtaArgument.DataOffset), order.Length));
         bool isDone = false;
         try
         {
@@ -90,27 +96,21 @@ internal sealed class ReadPass(AnswerBatch answers)
         {
         }
 
-        long bytes = 0;
         for (int i = 0; i < order.Length; i++)
         {
             ref readonly Item item = ref _items[order[i]];
-            bytes += item.Length;
             Memory<byte> frame = answers.Reserve(AtaArgument.DataOffset + item.Length);
             Memory<byte> data = frame.Slice(AtaArgument.DataOffset, item.Length);
-            AoeFailure failure = default;
-            if (isDone)
-            {
-                _data[i].Span.CopyTo(data.Span);
-            }
-            else
-            {
-                failure = ReadAlone(target, item, data);
-            }
-
+            AoeFailure failure = isDone ? default : ReadAlone(target, item, data);
             if (!failure.IsNone)
             {
                 answers.AddFailure(item.Frame, target.Address, failure);
                 continue;
+            }
+
+            if (isDone && !_data[i].IsEmpty)
+            {
+                _data[i].Span.CopyTo(data.Span);
             }
 
             item.Frame.WriteAnswer(frame.Span, answers.Source, target.Address, item.Frame.Registers.Done());
@@ -120,25 +120,40 @@ internal sealed class ReadPass(AnswerBatch answers)
         target.Counts.Reads(order.Length, bytes, runs);
     }
 
-    /// <summary>Makes one read of items that adjoin; says where each item's data will be. Returns the number of reads.</summary>
-    private int Plan(Span<int> order)
+    /// <summary>
+    /// Makes one read of items that adjoin, into the scratch memory, from where the data is copied between the headers. An
+    /// item that stands alone is read to where its answer will be. Returns the number of reads.
+    /// </summary>
+    /// <param name="order">The items, by offset.</param>
+    /// <param name="frames">Where the answers will be, one behind the other in that order.</param>
+    private int Plan(Span<int> order, Memory<byte> frames)
     {
         int used = 0;
         int runs = 0;
+        int frame = 0;
         for (int from = 0; from < order.Length;)
         {
             int start = used;
-            long offset = _items[order[from]].Offset;
+            ref readonly Item first = ref _items[order[from]];
             int to = from;
             do
             {
-                _data[to] = _scratch.AsMemory(used, _items[order[to]].Length);
-                used += _items[order[to]].Length;
+                int length = _items[order[to]].Length;
+                _data[to] = _scratch.AsMemory(used, length);
+                used += length;
+                frame += AtaArgument.DataOffset + length;
                 to++;
             }
-            while (to < order.Length && _items[order[to]].Offset == offset + (used - start));
+            while (to < order.Length && _items[order[to]].Offset == first.Offset + (used - start));
 
-            _reads[runs++] = new BlockRead(offset, _scratch.AsMemory(start, used - start));
+            Memory<byte> buffer = _scratch.AsMemory(start, used - start);
+            if (to == from + 1)
+            {
+                _data[from] = default;
+                buffer = frames.Slice(frame - first.Length, first.Length);
+            }
+
+            _reads[runs++] = new BlockRead(first.Offset, buffer);
             from = to;
         }
 
