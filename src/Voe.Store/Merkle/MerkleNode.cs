@@ -17,7 +17,8 @@ internal static class MerkleNode
     /// <summary>The most levels: 128^6 chunks of 4 KiB are more than the largest volume.</summary>
     public const int MaxDepth = 6;
 
-    private const int FanoutBits = 7;
+    /// <summary>Bits of a number of a node that its place in its parent is.</summary>
+    public const int FanoutBits = 7;
 
     /// <summary>How many levels of nodes a volume of that many bytes has: the fewest that reach all its chunks, at least one.</summary>
     public static int DepthOf(long size, int chunkSize)
