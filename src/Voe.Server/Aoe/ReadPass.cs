@@ -25,6 +25,9 @@ internal sealed class ReadPass(AnswerBatch answers)
     private int _count;
     private int _bytes;
 
+    /// <summary>Whether there are no reads to do.</summary>
+    public bool IsEmpty => _count == 0;
+
     /// <summary>Adds a read; does those before it first when there is no room.</summary>
     public void Add(AoeTarget target, in AtaFrame frame, in AtaRequest request)
     {

@@ -47,13 +47,20 @@ internal sealed class ReceivePass
                 }
             }
 
-            WakeWriters();
+            if (_reads.IsEmpty)
+            {
+                _answers.Send();
+                WakeWriters(mayWrite: true);
+                return;
+            }
+
+            WakeWriters(mayWrite: false);
             _reads.Do();
             _answers.Send();
         }
         finally
         {
-            WakeWriters();
+            WakeWriters(mayWrite: false);
             foreach (AoeTarget target in _entered)
             {
                 target.Exit();
@@ -63,11 +70,11 @@ internal sealed class ReceivePass
         }
     }
 
-    private void WakeWriters()
+    private void WakeWriters(bool mayWrite)
     {
         foreach (AoeTarget target in _written)
         {
-            target.Writes.Wake();
+            target.Writes.Wake(mayWrite);
         }
 
         _written.Clear();

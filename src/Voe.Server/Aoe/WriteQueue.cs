@@ -33,10 +33,12 @@ internal sealed class WriteQueue
 {
     private const int LargestFrameData = 64 << 10;
     private const int FewestRecent = 2048;
+    private const int MostQuick = 2;
 
     // Monitor, since System.Threading.Lock cannot wait for a change.
     private readonly object _gate = new();
-    private readonly WriteCommitter _committer;
+    private readonly AoeTarget _target;
+    private readonly WriteCommitter _committer; // of whoever has a group
     private readonly RecentWrites _recent;
     private readonly WriteGroup _first;
     private readonly WriteGroup _second;
@@ -46,12 +48,14 @@ internal sealed class WriteQueue
     // Guarded by _gate.
     private WriteGroup _gathering;
     private bool _isStarted;
+    private bool _isBusy; // somebody has a group
     private bool _isEnding;
     private bool _hasEnded;
 
     /// <summary>A queue for a target; its thread starts with the first request.</summary>
     public WriteQueue(AoeTarget target)
     {
+        _target = target;
         int entries = target.Options.BufferCount * 4;
         int bytes = target.Options.BufferCount * LargestFrameData;
         _first = new WriteGroup(entries, bytes);
@@ -109,17 +113,28 @@ internal sealed class WriteQueue
     }
 
     /// <summary>Lets the thread know that there are requests.</summary>
-    public void Wake()
+    /// <param name="mayWrite">
+    /// Whether the caller has nothing else to do: then it does a write or two itself, if they need no flush and nobody else
+    /// writes. To hand them over would take longer than to do them.
+    /// </param>
+    public void Wake(bool mayWrite)
     {
+        WriteGroup? group = null;
         lock (_gate)
         {
-            if (!_isStarted)
+            if (mayWrite && !_isBusy && IsQuick())
             {
-                _isStarted = true;
-                new Thread(Run) { Name = _name, IsBackground = true }.Start();
+                group = Take();
             }
+            else
+            {
+                Start();
+            }
+        }
 
-            Monitor.PulseAll(_gate);
+        if (group is not null)
+        {
+            Do(group);
         }
     }
 
@@ -149,12 +164,73 @@ internal sealed class WriteQueue
         return true;
     }
 
+    // Under _gate, as all up to Do.
+    private void Start()
+    {
+        if (!_isStarted)
+        {
+            _isStarted = true;
+            new Thread(Run) { Name = _name, IsBackground = true }.Start();
+        }
+
+        Monitor.PulseAll(_gate);
+    }
+
+    private bool IsQuick()
+    {
+        if (_gathering.Count is 0 or > MostQuick || !_target.Disk.IsWriteCacheOn)
+        {
+            return false;
+        }
+
+        foreach (ref readonly WriteEntry entry in _gathering.Entries)
+        {
+            if (entry.Action != AtaAction.Write)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private WriteGroup Take()
+    {
+        WriteGroup group = _gathering;
+        _gathering = ReferenceEquals(group, _first) ? _second : _first;
+        _isBusy = true;
+        return group;
+    }
+
+    private void Do(WriteGroup group)
+    {
+        try
+        {
+            _committer.Commit(group, _note);
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                group.Clear();
+                _isBusy = false;
+                if (_gathering.Count > 0)
+                {
+                    Start();
+                }
+                else if (_isEnding)
+                {
+                    Monitor.PulseAll(_gate);
+                }
+            }
+        }
+    }
+
     private void Run()
     {
         while (TakeGroup() is { } group)
         {
-            _committer.Commit(group, _note);
-            group.Clear();
+            Do(group);
         }
     }
 
@@ -162,9 +238,9 @@ internal sealed class WriteQueue
     {
         lock (_gate)
         {
-            while (_gathering.Count == 0)
+            while (_gathering.Count == 0 || _isBusy)
             {
-                if (_isEnding)
+                if (_isEnding && !_isBusy)
                 {
                     _hasEnded = true;
                     Monitor.PulseAll(_gate);
@@ -174,9 +250,7 @@ internal sealed class WriteQueue
                 Monitor.Wait(_gate);
             }
 
-            WriteGroup group = _gathering;
-            _gathering = ReferenceEquals(group, _first) ? _second : _first;
-            return group;
+            return Take();
         }
     }
 

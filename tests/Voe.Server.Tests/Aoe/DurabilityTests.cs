@@ -142,6 +142,24 @@ public sealed class DurabilityTests
         Assert.Equal(1, held.Memory.FlushCount);
     }
 
+    [Theory]
+    [InlineData(true, 1, true)]
+    [InlineData(true, 2, true)]
+    [InlineData(true, 3, false)]
+    [InlineData(false, 1, false)]
+    public void A_write_or_two_that_need_no_flush_are_not_handed_to_another_thread(bool isCached, int count, bool isQuick)
+    {
+        using var rig = new AoeRig(new AoeTargetOptions { Durability = isCached ? AoeDurability.Process : AoeDurability.Power });
+        int threads = 0;
+        rig.Memory.BeforeWrite = (_, _) => threads = Environment.CurrentManagedThreadId;
+        for (uint round = 0; round < 20; round++)
+        {
+            rig.Receive([.. Enumerable.Range(0, count).Select(i => Write(i, Filled(1), tag: (10 * round) + (uint)i))]);
+            Assert.Equal(count, rig.Port.Take(count).Length);
+            Assert.Equal(isQuick, threads == Environment.CurrentManagedThreadId);
+        }
+    }
+
     [Fact]
     public void A_host_that_turns_the_write_cache_off_gets_durable_answers()
     {
