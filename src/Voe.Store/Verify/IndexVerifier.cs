@@ -232,7 +232,7 @@ internal sealed class IndexVerifier
     public void TellWhatMissingPacksHeld(IReadOnlyCollection<uint> packs)
     {
         var held = new Dictionary<uint, RangeCollector>();
-        Dictionary<uint, VolumeRecord> volumes = _survey.Catalog.Volumes;
+        Dictionary<uint, VolumeRecord> volumes = VolumesOfBoth();
         Scan(volumes, (_, volume, chunk, entry) =>
         {
             if (volume is not null && packs.Contains(entry.Location.PackId))
@@ -252,6 +252,21 @@ internal sealed class IndexVerifier
             (IReadOnlyList<AffectedRange> affected, long more) = ranges.ToRanges(volumes);
             return finding with { Affected = affected, MoreBytes = more };
         });
+    }
+
+    // Those of the log, and those that only the index knows, since the log lost the record that made them.
+    private Dictionary<uint, VolumeRecord> VolumesOfBoth()
+    {
+        var volumes = new Dictionary<uint, VolumeRecord>(_survey.Catalog.Volumes);
+        foreach ((uint id, byte[] body) in _index.ReadVolumeRecords())
+        {
+            if (!_survey.Catalog.WasDeleted(id) && NamedRecordCodec.TryDecodeVolume(body, out VolumeRecord record))
+            {
+                volumes.TryAdd(id, record);
+            }
+        }
+
+        return volumes;
     }
 
     private static void Collect(Dictionary<uint, RangeCollector> collectors, VolumeRecord volume, ulong chunk) =>

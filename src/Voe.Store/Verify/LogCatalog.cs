@@ -38,6 +38,9 @@ internal sealed class LogCatalog
     /// <summary>The last root of each volume, with the batch that names it.</summary>
     public Dictionary<uint, (ChunkHash Root, BatchHeader Batch)> Roots { get; }
 
+    /// <summary>Whether a volume was deleted.</summary>
+    public bool WasDeleted(uint volume) => _deleted.Contains(volume);
+
     /// <summary>A copy that stays as it is.</summary>
     public LogCatalog Copy() => new(this);
 
