@@ -1,3 +1,4 @@
+using Voe.Admin.Targets;
 using Voe.Store;
 
 namespace Voe.Admin;
@@ -5,6 +6,7 @@ namespace Voe.Admin;
 /// <summary>What the commands work on: a store, and the server that has it open, if it is one. Safe from many threads.</summary>
 public sealed class AdminContext
 {
+    private readonly Lazy<TargetCatalog> _targets;
     private readonly HashSet<string> _imports = new(StringComparer.Ordinal); // guarded by ChangeLock
 
     /// <summary>Commands for an open store, which the caller closes when no command runs any more.</summary>
@@ -12,8 +14,11 @@ public sealed class AdminContext
     /// <param name="path">Its directory.</param>
     /// <param name="options">How it was opened.</param>
     /// <param name="serving">The server that serves its volumes, or null.</param>
-    public AdminContext(VoeStore store, string path, StoreOptions options, IVolumeServing? serving)
+    /// <param name="targets">The AoE targets that it keeps; null reads them when they are asked for.</param>
+    public AdminContext(
+        VoeStore store, string path, StoreOptions options, IVolumeServing? serving, TargetCatalog? targets = null)
     {
+        _targets = targets is null ? new Lazy<TargetCatalog>(() => new TargetCatalog(store)) : new Lazy<TargetCatalog>(targets);
         Store = store;
         Path = System.IO.Path.GetFullPath(path);
         Options = options;
@@ -31,6 +36,10 @@ public sealed class AdminContext
 
     /// <summary>The server that serves its volumes, or null.</summary>
     public IVolumeServing? Serving { get; }
+
+    /// <summary>The AoE targets that it keeps.</summary>
+    /// <exception cref="StoreException">Their file is damaged; asked again, it is thrown again.</exception>
+    public TargetCatalog Targets => _targets.Value;
 
     /// <summary>
     /// Held while a volume is made, changed or deleted and the exports follow, so that both always agree; across the flush of

@@ -39,6 +39,12 @@ public interface IVolumeServing
     /// <summary>Under all names under which <paramref name="withdrawn"/> was found, another volume is from now on.</summary>
     void Replace(Volume withdrawn, Volume replacement);
 
+    /// <summary>The AoE targets, those of the store and of the server's configuration, by address.</summary>
+    IReadOnlyList<TargetInfo> GetTargets();
+
+    /// <summary>The AoE targets of the store are others now.</summary>
+    void TargetsChanged();
+
     /// <summary>Ends the connections of clients that have a volume attached that was withdrawn; does not wait.</summary>
     void Disconnect(Volume withdrawn);
 }

@@ -194,6 +194,18 @@ public sealed class VoeStore : IVolumeHost, IDisposable
     }
 
     /// <summary>
+    /// What a program keeps with the store under <paramref name="name"/>, a plain file name; null when that is nothing.
+    /// </summary>
+    /// <exception cref="StoreFormatException">The file is damaged, of another store, or of a newer version.</exception>
+    public byte[]? ReadSideFile(string name) => SideFile.Read(_directory, name, Id);
+
+    /// <summary>
+    /// Keeps something with the store in place of what was kept under that name. Durable on return; a crash before leaves
+    /// what was there. 16 MiB at most. The caller sees to it that there is one writer of a name at a time.
+    /// </summary>
+    public void WriteSideFile(string name, ReadOnlySpan<byte> content) => SideFile.Write(_directory, name, Id, content);
+
+    /// <summary>
     /// Flushes, makes a checkpoint, and gives up the lock; waits for operations that are running. When flushing fails the
     /// store is closed all the same and the error is thrown.
     /// </summary>

@@ -4,6 +4,7 @@ using System.CommandLine.Parsing;
 using Voe.Admin;
 using Voe.Admin.Commands;
 using Voe.Admin.Protocol;
+using Voe.Admin.Targets;
 using Voe.Store;
 using Voe.Store.Chunks;
 
@@ -56,6 +57,34 @@ internal sealed class CommandLine(ToolConsole console, Interruption? interruptio
     private readonly Option<long> _size = SizeOption("--size", "The volume's size, a multiple of 512: 10GiB, 512M, bytes without a unit.");
     private readonly Option<long> _imageSize = SizeOption("--size", "The volume's size; that of the image unless said.");
     private readonly Option<long> _chunkSize = SizeOption("--chunk-size", "4KiB (the default) to 64KiB, a power of two. Never changes.");
+    private readonly Option<string> _aoe = new("--aoe")
+    {
+        Description = "Its address, such as 1.0.",
+        HelpName = "SHELF.SLOT",
+        Required = true,
+    };
+
+    private readonly Option<bool> _readOnly = new("--read-only") { Description = "Nobody may write to it." };
+    private readonly Option<string> _configString = new("--config-string")
+    {
+        Description = "What AoE's config query answers.",
+        HelpName = "TEXT",
+    };
+
+    private readonly Option<string> _durability = new("--durability")
+    {
+        Description = "What a write survives that was answered: power (the default), or process, the death of the server alone.",
+        HelpName = "PROMISE",
+    };
+
+    private readonly Option<string[]> _macs = new("--macs")
+    {
+        Description = "The Ethernet addresses that may use it; everybody unless said. May be given more than once.",
+        HelpName = "MAC[,MAC]...",
+    };
+
+    private readonly Argument<string> _address = new("ADDRESS") { Description = "The target's address, such as 1.0." };
+
     private readonly Option<string> _compression = CompressionOption();
     private readonly Option<string> _newCompression = CompressionOption();
 
@@ -90,6 +119,8 @@ internal sealed class CommandLine(ToolConsole console, Interruption? interruptio
         _newCompression.Required = true;
         _shell.AcceptOnlyFromAmong(Completion.Shells);
         _name.CompletionSources.Add(SuggestVolumes);
+        _address.CompletionSources.Add(SuggestTargets);
+        _durability.AcceptOnlyFromAmong([.. TargetAddress.Durabilities]);
         var completion = new Command("completion", "Print a script that lets a shell complete this program's command line.") { _shell };
         completion.SetAction(result => console.Output.WriteLine(Completion.Script(result.GetRequiredValue(_shell))));
         return new RootCommand("""
@@ -105,6 +136,7 @@ internal sealed class CommandLine(ToolConsole console, Interruption? interruptio
             _json,
             Command("status", "What the store holds and who serves it.", Status, _quick),
             Volume(),
+            Target(),
             Copy(
                 "import", "Make a volume of a raw image, verify it, and tell how it went. Holes are skipped.",
                 Import, _source, _newVolume, _imageSize, _chunkSize, _compression, _forceImport),
@@ -145,6 +177,28 @@ internal sealed class CommandLine(ToolConsole console, Interruption? interruptio
             _name,
             _yes,
             _forceDelete),
+    };
+
+    private Command Target() => new("target", "AoE targets that the store keeps; a server's configuration may have others.")
+    {
+        Command("list", "All AoE targets, with a running server those of its configuration too.", (commands, _) => commands.ListTargets()),
+        Command(
+            "add",
+            "Make a volume an AoE target. A running server with --aoe serves it at once.",
+            (commands, result) => commands.AddTarget(new(
+                Name(result), result.GetRequiredValue(_aoe), result.GetValue(_readOnly), result.GetValue(_configString),
+                result.GetValue(_macs)?.SelectMany(list => list.Split(',')).ToArray(), result.GetValue(_durability))),
+            _name,
+            _aoe,
+            _readOnly,
+            _configString,
+            _macs,
+            _durability),
+        Command(
+            "remove",
+            "Take an AoE target away. The volume stays.",
+            (commands, result) => commands.RemoveTarget(new(result.GetRequiredValue(_address))),
+            _address),
     };
 
     private static Option<string> CompressionOption()
@@ -275,7 +329,17 @@ internal sealed class CommandLine(ToolConsole console, Interruption? interruptio
     }
 
     // From a running server only: to open a store takes too long for a key press, and would keep a server from starting.
-    private IEnumerable<CompletionItem> SuggestVolumes(CompletionContext context)
+    private IEnumerable<CompletionItem> SuggestVolumes(CompletionContext context) => Suggest(
+        context,
+        static admin => admin.Invoke(AdminCommands.VolumeList, new VolumeListRequest(Quick: true), AdminSession.Plain)
+            .Volumes.Select(static volume => volume.Name));
+
+    private IEnumerable<CompletionItem> SuggestTargets(CompletionContext context) => Suggest(
+        context,
+        static admin => admin.Invoke(AdminCommands.TargetList, new TargetListRequest(), AdminSession.Plain)
+            .Targets.Where(static target => target.From is null).Select(static target => target.Address));
+
+    private CompletionItem[] Suggest(CompletionContext context, Func<RemoteAdmin, IEnumerable<string>> ask)
     {
         try
         {
@@ -285,8 +349,7 @@ internal sealed class CommandLine(ToolConsole console, Interruption? interruptio
             }
 
             using RemoteAdmin? admin = RemoteAdmin.TryConnect(directory, new AdminLimits(), console.Time);
-            VolumeList? list = admin?.Invoke(AdminCommands.VolumeList, new VolumeListRequest(Quick: true), AdminSession.Plain);
-            return list?.Volumes.Select(static volume => new CompletionItem(volume.Name)) ?? [];
+            return admin is null ? [] : [.. ask(admin).Select(static word => new CompletionItem(word))];
         }
         catch (Exception failure) when (failure is AdminException or StoreException)
         {

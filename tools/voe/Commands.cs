@@ -107,6 +107,41 @@ internal sealed class Commands(IStoreAdmin admin, ToolConsole console, bool json
         Tell(volume, $"deleted {volume.Name}{hint}");
     }
 
+    /// <summary>Prints all AoE targets.</summary>
+    public void ListTargets()
+    {
+        TargetList list = Ask(AdminCommands.TargetList, new TargetListRequest());
+        if (PrintJson(list))
+        {
+            return;
+        }
+
+        var table = new TextTable("ADDRESS", "NAME", "SIZE", "ACCESS", "DURABILITY", "READ", "WRITTEN", "FROM", "CONFIG STRING");
+        foreach (TargetInfo target in list.Targets)
+        {
+            table.Add(
+                target.Address, target.Name, target.Size is { } size ? ByteSize.Format(size) : "gone", Access(target), target.Durability,
+                target.Activity is { } read ? ByteSize.Round(read.ReadBytes) : "-",
+                target.Activity is { } written ? ByteSize.Round(written.WrittenBytes) : "-", target.From ?? "store", target.ConfigString);
+        }
+
+        table.Write(console.Output);
+    }
+
+    /// <summary>Makes a volume an AoE target.</summary>
+    public void AddTarget(TargetAddRequest request)
+    {
+        TargetInfo target = Ask(AdminCommands.TargetAdd, request);
+        Tell(target, $"added {target.Address}: {target.Name}, {Access(target)}, durability {target.Durability}");
+    }
+
+    /// <summary>Takes an AoE target away.</summary>
+    public void RemoveTarget(TargetRemoveRequest request)
+    {
+        TargetInfo target = Ask(AdminCommands.TargetRemove, request);
+        Tell(target, $"removed {target.Address}; the volume {target.Name} stays");
+    }
+
     /// <summary>Makes a volume of an image.</summary>
     public void Import(string path, ImportRequest request, CancellationToken cancellation)
     {
@@ -189,6 +224,12 @@ internal sealed class Commands(IStoreAdmin admin, ToolConsole console, bool json
     /// <summary>A number of things, for people.</summary>
     internal static string Count(int count, string thing) =>
         string.Create(CultureInfo.InvariantCulture, $"{count} {thing}{(count == 1 ? "" : "s")}");
+
+    private static string Access(TargetInfo target)
+    {
+        string mode = target.ReadOnly ? "read-only" : "read-write";
+        return target.Macs.Count == 0 ? mode : $"{mode}, {Count(target.Macs.Count, "MAC")}";
+    }
 
     private static string Clients(VolumeInfo volume) => volume.Connections?.ToString(CultureInfo.InvariantCulture) ?? "-";
 

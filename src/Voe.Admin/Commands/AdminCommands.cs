@@ -48,9 +48,22 @@ public static class AdminCommands
     public static readonly AdminCommand<VolumeRequest, ExportReply> VolumeExport =
         new("volume.export", AdminJson.Default.VolumeRequest, AdminJson.Default.ExportReply, ExportCommand.Run, StreamDirection.Out);
 
+    /// <summary>All AoE targets.</summary>
+    public static readonly AdminCommand<TargetListRequest, TargetList> TargetList =
+        new("target.list", AdminJson.Default.TargetListRequest, AdminJson.Default.TargetList, TargetCommands.List);
+
+    /// <summary>Makes a volume an AoE target.</summary>
+    public static readonly AdminCommand<TargetAddRequest, TargetInfo> TargetAdd =
+        new("target.add", AdminJson.Default.TargetAddRequest, AdminJson.Default.TargetInfo, TargetCommands.Add);
+
+    /// <summary>Takes an AoE target away; the volume stays.</summary>
+    public static readonly AdminCommand<TargetRemoveRequest, TargetInfo> TargetRemove =
+        new("target.remove", AdminJson.Default.TargetRemoveRequest, AdminJson.Default.TargetInfo, TargetCommands.Remove);
+
     /// <summary>All of them, by name.</summary>
     public static FrozenDictionary<string, AdminCommand> All { get; } = new AdminCommand[]
     {
         Status, VolumeList, VolumeShow, VolumeCreate, VolumeResize, VolumeRename, VolumeSet, VolumeDelete, VolumeImport, VolumeExport,
+        TargetList, TargetAdd, TargetRemove,
     }.ToFrozenDictionary(static command => command.Name, StringComparer.Ordinal);
 }

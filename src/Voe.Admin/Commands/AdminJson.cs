@@ -29,4 +29,9 @@ namespace Voe.Admin.Commands;
 [JsonSerializable(typeof(ImportRequest))]
 [JsonSerializable(typeof(ImportReply))]
 [JsonSerializable(typeof(ExportReply))]
+[JsonSerializable(typeof(TargetListRequest))]
+[JsonSerializable(typeof(TargetList))]
+[JsonSerializable(typeof(TargetAddRequest))]
+[JsonSerializable(typeof(TargetRemoveRequest))]
+[JsonSerializable(typeof(TargetInfo))]
 public sealed partial class AdminJson : JsonSerializerContext;

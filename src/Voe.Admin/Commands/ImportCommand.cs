@@ -125,6 +125,7 @@ internal static class ImportCommand
             RequireReplaceable(context, request, old);
             VolumeCommands.Withdraw(context, old, isForced: false, () =>
             {
+                context.Targets.Move(old, partial, request.Name); // first: if all else fails, they find the old one by its name
                 old.Rename(request.Name + ReplacedSuffix);
                 partial.Rename(request.Name);
                 old.Delete();

@@ -142,3 +142,36 @@ public sealed record ImportReply(
 /// <param name="Digest">The image's digest.</param>
 /// <param name="CopySeconds">How long it took.</param>
 public sealed record ExportReply(VolumeInfo Volume, long ImageBytes, long DataBytes, string Digest, double CopySeconds);
+
+/// <summary>All AoE targets, by address.</summary>
+/// <param name="Targets">They.</param>
+public sealed record TargetList(IReadOnlyList<TargetInfo> Targets);
+
+/// <summary>An AoE target.</summary>
+/// <param name="Address">Its address, <c>SHELF.SLOT</c>.</param>
+/// <param name="Name">The volume's name; for a target of the server's configuration, that target's.</param>
+/// <param name="Size">In bytes; null when the volume is gone.</param>
+/// <param name="ReadOnly">Whether nobody may write to it.</param>
+/// <param name="ConfigString">Its config string, as UTF-8.</param>
+/// <param name="Macs">The Ethernet addresses that may use it; none for everybody.</param>
+/// <param name="Durability"><c>power</c> or <c>process</c>.</param>
+/// <param name="From">Where the server's configuration has it; null for one that the store keeps.</param>
+/// <param name="Activity">What was done with it since the server started; null when none serves it.</param>
+public sealed record TargetInfo(
+    string Address,
+    string Name,
+    long? Size,
+    bool ReadOnly,
+    string ConfigString,
+    IReadOnlyList<string> Macs,
+    string Durability,
+    string? From,
+    TargetActivity? Activity);
+
+/// <summary>What was done with an AoE target since it is served.</summary>
+/// <param name="Frames">Frames that were for it.</param>
+/// <param name="ReadBytes">Bytes that were read.</param>
+/// <param name="WrittenBytes">Bytes that were written.</param>
+/// <param name="Flushes">Flushes of the device: groups of writes that became durable together.</param>
+/// <param name="DroppedFrames">Frames that were dropped since the queue of writes was full.</param>
+public sealed record TargetActivity(long Frames, long ReadBytes, long WrittenBytes, long Flushes, long DroppedFrames);

@@ -62,3 +62,28 @@ public sealed record VolumeDeleteRequest(string Name, bool Confirmed = false, bo
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record ImportRequest(
     string Name, long? Size = null, long? ChunkSize = null, string? Compression = null, bool Replace = false);
+
+/// <summary>For <see cref="AdminCommands.TargetList"/>.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+public sealed record TargetListRequest;
+
+/// <summary>For <see cref="AdminCommands.TargetAdd"/>.</summary>
+/// <param name="Volume">The volume.</param>
+/// <param name="Address">The AoE address, <c>SHELF.SLOT</c>.</param>
+/// <param name="ReadOnly">Whether nobody may write to it.</param>
+/// <param name="ConfigString">The config string; empty when null.</param>
+/// <param name="Macs">The Ethernet addresses that may use it; everybody when null or empty.</param>
+/// <param name="Durability"><c>power</c> or <c>process</c>; <c>power</c> when null.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+public sealed record TargetAddRequest(
+    string Volume,
+    string Address,
+    bool ReadOnly = false,
+    string? ConfigString = null,
+    IReadOnlyList<string>? Macs = null,
+    string? Durability = null);
+
+/// <summary>For <see cref="AdminCommands.TargetRemove"/>.</summary>
+/// <param name="Address">The AoE address, <c>SHELF.SLOT</c>.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+public sealed record TargetRemoveRequest(string Address);

@@ -69,6 +69,7 @@ internal static class VolumeCommands
             RequireUnnamed(context, volume);
             RequireFree(context, request.NewName);
             volume.Rename(request.NewName);
+            context.Targets.Move(volume, volume, request.NewName);
             context.Serving?.Change(request.Name, volume);
             return new VolumeChange(before, Describe(context, volume));
         }
@@ -104,8 +105,20 @@ internal static class VolumeCommands
                     $"{request.Name} holds {ByteSize.Round(volume.MappedBytes)}, which would be lost: say --yes if that is right");
             }
 
+            if (!request.Force)
+            {
+                TargetCommands.RequireNoneOf(context, volume);
+            }
+
             VolumeInfo before = Describe(context, volume);
-            return before with { Connections = Withdraw(context, volume, request.Force, volume.Delete) };
+            return before with
+            {
+                Connections = Withdraw(context, volume, request.Force, () =>
+                {
+                    TargetCommands.RemoveOf(context, volume);
+                    volume.Delete();
+                }),
+            };
         }
     }
 

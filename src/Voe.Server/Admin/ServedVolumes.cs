@@ -17,6 +17,7 @@ internal sealed class ServedVolumes : IVolumeServing
     private readonly ServerOptions _options;
     private readonly ExportService _service;
     private readonly ExportTable _exports;
+    private readonly AoeService _aoe;
     private readonly IReadOnlyList<IFrontDoor> _doors;
     private readonly TimeProvider _time;
     private readonly DateTimeOffset _started;
@@ -24,11 +25,17 @@ internal sealed class ServedVolumes : IVolumeServing
 
     /// <summary>The exports of a server that begins to serve now.</summary>
     public ServedVolumes(
-        ServerOptions options, ExportService service, ExportTable exports, IReadOnlyList<IFrontDoor> doors, TimeProvider time)
+        ServerOptions options,
+        ExportService service,
+        ExportTable exports,
+        AoeService aoe,
+        IReadOnlyList<IFrontDoor> doors,
+        TimeProvider time)
     {
         _options = options;
         _service = service;
         _exports = exports;
+        _aoe = aoe;
         _doors = doors;
         _time = time;
         _started = time.GetUtcNow();
@@ -85,6 +92,8 @@ internal sealed class ServedVolumes : IVolumeServing
         {
             _exports.Replace(name, export);
         }
+
+        _aoe.Follow();
     }
 
     /// <inheritdoc/>
@@ -93,6 +102,7 @@ internal sealed class ServedVolumes : IVolumeServing
         Export[] exports = [.. _exports.All.Where(export => AreSame(export.Device, volume))];
         _withdrawn[volume.Id] = exports;
         Array.ForEach(exports, export => _exports.TryRemove(export.Name));
+        _aoe.Withdraw(volume);
     }
 
     /// <inheritdoc/>
@@ -102,6 +112,8 @@ internal sealed class ServedVolumes : IVolumeServing
         {
             Array.ForEach(exports, export => _exports.TryAdd(export));
         }
+
+        _aoe.Return(volume);
     }
 
     /// <inheritdoc/>
@@ -118,12 +130,21 @@ internal sealed class ServedVolumes : IVolumeServing
                 });
             }
         }
+
+        _aoe.Return(withdrawn);
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<TargetInfo> GetTargets() => _aoe.GetTargets();
+
+    /// <inheritdoc/>
+    public void TargetsChanged() => _aoe.Follow();
 
     /// <inheritdoc/>
     public void Disconnect(Volume withdrawn)
     {
         _withdrawn.Remove(withdrawn.Id);
+        _aoe.Return(withdrawn);
         foreach (IFrontDoor door in _doors)
         {
             door.Disconnect(device => AreSame(device, withdrawn));

@@ -18,6 +18,7 @@ internal sealed class AdminService : IHostedService, IDisposable
     private readonly StoreService _store;
     private readonly ExportService _service;
     private readonly ExportTable _exports;
+    private readonly AoeService _aoe;
     private readonly IReadOnlyList<IFrontDoor> _doors;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -29,6 +30,7 @@ internal sealed class AdminService : IHostedService, IDisposable
         StoreService store,
         ExportService service,
         ExportTable exports,
+        AoeService aoe,
         IEnumerable<IFrontDoor> doors,
         TimeProvider time,
         ILogger logger)
@@ -37,6 +39,7 @@ internal sealed class AdminService : IHostedService, IDisposable
         _store = store;
         _service = service;
         _exports = exports;
+        _aoe = aoe;
         _doors = [.. doors];
         _time = time;
         _logger = logger;
@@ -46,7 +49,11 @@ internal sealed class AdminService : IHostedService, IDisposable
     public Task StartAsync(CancellationToken cancellationToken)
     {
         var context = new AdminContext(
-            _store.Store, _options.StorePath, _options.Store, new ServedVolumes(_options, _service, _exports, _doors, _time));
+            _store.Store,
+            _options.StorePath,
+            _options.Store,
+            new ServedVolumes(_options, _service, _exports, _aoe, _doors, _time),
+            _store.Targets);
         try
         {
             _server = new AdminServer(context, ServedVolumes.Program, new AdminLimits(), _time, _logger);

@@ -1,9 +1,11 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Voe.Admin.Commands;
 using Voe.Server.Aoe;
 using Voe.Server.Aoe.Link;
 using Voe.Server.Configuration;
 using Voe.Store.Devices;
+using Voe.Store.Volumes;
 
 namespace Voe.Server.Hosting;
 
@@ -50,6 +52,30 @@ internal sealed class AoeService : IHostedService, IFrontDoor, IDisposable
     {
         // There are none.
     }
+
+    /// <summary>Brings the targets in step with the exports and with what the store keeps, and announces those that are new.</summary>
+    public void Follow() => Announce(_links.Count > 0 ? _targets.Follow() : []);
+
+    /// <summary>A volume is not served until <see cref="Return"/>; nobody uses it through AoE on return.</summary>
+    public void Withdraw(Volume volume)
+    {
+        if (_links.Count > 0)
+        {
+            _targets.Withdraw(volume);
+        }
+    }
+
+    /// <summary>Undoes <see cref="Withdraw"/>, whatever became of the volume.</summary>
+    public void Return(Volume volume)
+    {
+        if (_links.Count > 0)
+        {
+            Announce(_targets.Return(volume));
+        }
+    }
+
+    /// <summary>All targets, also those that are not served, by address.</summary>
+    public IReadOnlyList<TargetInfo> GetTargets() => _targets.Describe();
 
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
@@ -110,6 +136,22 @@ internal sealed class AoeService : IHostedService, IFrontDoor, IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _links.ForEach(static link => link.Dispose());
+
+    private void Announce(IReadOnlyList<AoeTarget> targets)
+    {
+        foreach (AoeLink link in _links)
+        {
+            foreach (AoeTarget target in targets)
+            {
+                _server.Announce(link, target);
+            }
+
+            if (targets.Count > 0)
+            {
+                NeighbourWatch.Ask(link);
+            }
+        }
+    }
 
     private void WarnOfUnreachable()
     {

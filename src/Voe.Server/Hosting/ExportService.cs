@@ -36,6 +36,10 @@ internal sealed class ExportService : IHostedService
         ? new Export(volume.Name, Guard(volume, isReadOnly: false), StoreService.Describe(volume))
         : null;
 
+    /// <summary>A volume for those who find it by something else than an export's name.</summary>
+    public Export ExportOf(Volume volume, bool isReadOnly) =>
+        new(volume.Name, Guard(volume, isReadOnly), StoreService.Describe(volume));
+
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {

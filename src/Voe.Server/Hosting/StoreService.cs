@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Voe.Admin.Targets;
 using Voe.Server.Configuration;
 using Voe.Store;
 using Voe.Store.Volumes;
@@ -17,6 +18,7 @@ internal sealed class StoreService : IHostedService
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private VoeStore? _store;
+    private TargetCatalog? _targets;
     private string _lastOperation = "";
     private long _lastProgress;
 
@@ -33,6 +35,9 @@ internal sealed class StoreService : IHostedService
     /// <summary>The store; open from the start of this service to its stop, so for all services that start after it.</summary>
     public VoeStore Store => _store ?? throw new InvalidOperationException("the store is not open");
 
+    /// <summary>The AoE targets that it keeps.</summary>
+    public TargetCatalog Targets => _targets ?? throw new InvalidOperationException("the store is not open");
+
     /// <summary>A volume in words, for logs and for clients that list exports.</summary>
     public static string Describe(Volume volume) =>
         $"{ByteSize.Format(volume.Size)} in chunks of {ByteSize.Format(volume.ChunkSize)}, compression {volume.Compression}";
@@ -43,6 +48,7 @@ internal sealed class StoreService : IHostedService
         try
         {
             _store = VoeStore.Open(_options.StorePath, _options.Store with { Holder = "voe-server", Progress = ReportProgress });
+            _targets = new TargetCatalog(_store);
         }
         catch (StoreException failure)
         {
