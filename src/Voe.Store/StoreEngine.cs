@@ -169,6 +169,7 @@ internal sealed class StoreEngine
             StoreId = superblock.StoreId,
             PackSize = options.PackSize,
             IsSynchronous = options.IsSynchronous,
+            KnownDurableLsn = options.KnownDurableLsn,
         };
         bool hasCheckpoint = !index.CheckpointState.IsEmpty;
         var replay = new IndexReplay(index, catalog, isRebuild: !hasCheckpoint, options.Progress);

@@ -35,6 +35,9 @@ public sealed record StoreOptions
     /// <summary>Makes the identity of a new store.</summary>
     internal Func<Guid> NewGuid { get; init; } = Guid.NewGuid;
 
+    /// <summary>Up to where the log is known to have been durable, beside what it says itself: it is not cut off before.</summary>
+    internal ulong KnownDurableLsn { get; init; }
+
     /// <summary>Whether background work runs on the calling threads, so that a test's schedule is the same each time.</summary>
     internal bool IsSynchronous { get; init; }
 

@@ -100,6 +100,7 @@ public sealed class VoeStore : IVolumeHost, IDisposable
         IDisposable storeLock = directory.Lock(StoreLayout.LockFile, holder);
         try
         {
+            StoreLayout.RequireNoRepair(directory);
             bool isNew = !directory.FileExists(Superblock.FileName);
             if (isNew)
             {

@@ -162,6 +162,73 @@ public sealed class SimulatedDisk
         }
     }
 
+    /// <summary>Overwrites bytes of a file on the medium. Counts as no operation.</summary>
+    public void Overwrite(string path, long offset, ReadOnlySpan<byte> bytes)
+    {
+        lock (_gate)
+        {
+            SimulatedInode inode = Find(path);
+            byte[] old = new byte[bytes.Length];
+            int count = inode.Read(old, offset);
+            for (int i = 0; i < count; i++)
+            {
+                inode.Damage(offset + i, (byte)(old[i] ^ bytes[i]));
+            }
+        }
+    }
+
+    /// <summary>Cuts a file on the medium. Counts as no operation.</summary>
+    public void Truncate(string path, long length)
+    {
+        lock (_gate)
+        {
+            SimulatedInode inode = Find(path);
+            inode.SetLength(Math.Min(length, inode.Length));
+            inode.Sync();
+        }
+    }
+
+    /// <summary>Deletes a file from the medium. Counts as no operation.</summary>
+    public void Delete(string path) => Rename(path, null);
+
+    /// <summary>Gives two files each other's name on the medium. Counts as no operation.</summary>
+    public void Swap(string path, string otherPath)
+    {
+        lock (_gate)
+        {
+            SimulatedInode inode = Find(path);
+            SimulatedInode other = Find(otherPath);
+            SetName(path, other);
+            SetName(otherPath, inode);
+        }
+    }
+
+    /// <summary>Renames a file on the medium, or deletes it. Counts as no operation.</summary>
+    public void Rename(string path, string? newPath)
+    {
+        lock (_gate)
+        {
+            SimulatedInode inode = Find(path);
+            SetName(path, null);
+            if (newPath is not null)
+            {
+                SetName(newPath, inode);
+            }
+        }
+    }
+
+    private SimulatedInode Find(string path) =>
+        _rootNode.AllFiles().First(file => string.Equals(file.Key, path, StringComparison.Ordinal)).Value;
+
+    private void SetName(string path, SimulatedInode? inode)
+    {
+        int slash = path.LastIndexOf('/');
+        SimulatedDirectoryNode node = slash < 0 ? _rootNode : _rootNode.Visible.Directories[path[..slash]];
+        string name = path[(slash + 1)..];
+        node.Change(inode is null ? new(name, null, null) : new(null, name, inode));
+        node.Sync();
+    }
+
     /// <summary>The visible bytes of a file. Counts as no operation.</summary>
     public byte[] Content(string path)
     {

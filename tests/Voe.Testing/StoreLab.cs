@@ -60,13 +60,13 @@ public sealed class StoreLab : IDisposable
     public void Open()
     {
         _journal.Add("open");
-        _store = VoeStore.Open(Disk.Root, _index.Path, Options);
+        _store = VoeStore.Open(Disk.Root, IndexPath, Options);
         Client.Store = _store;
         Require(Reference.Recover(StoreClient.Snapshot(_store)));
     }
 
     /// <summary>Opens the store without a look at the oracle.</summary>
-    public VoeStore Reopen() => _store = VoeStore.Open(Disk.Root, _index.Path, Options);
+    public VoeStore Reopen() => _store = VoeStore.Open(Disk.Root, IndexPath, Options);
 
     /// <summary>Closes the store, if it is open, without telling the oracle.</summary>
     public void CloseQuietly()
@@ -123,7 +123,7 @@ public sealed class StoreLab : IDisposable
     public void LoseIndex() => Clear(_index.Path);
 
     /// <summary>RocksDB's directory, for damage to it.</summary>
-    public string IndexPath => _index.Path;
+    public string IndexPath => Path.Combine(_index.Path, "index");
 
     /// <summary>
     /// Opens a copy of the disk without the index, and the disk itself with it: both must read the same, whatever that is.
@@ -164,7 +164,7 @@ public sealed class StoreLab : IDisposable
     public bool HasSuperblock => Disk.Files().Any(file => string.Equals(file.Path, "superblock", StringComparison.Ordinal));
 
     /// <summary>Verifies packs and index as voe-fsck does; the store must not be open.</summary>
-    public VerifyResult Verify() => StoreVerifier.Run(Disk.Root, _index.Path);
+    public VerifyResult Verify() => StoreVerifier.Run(Disk.Root, IndexPath);
 
     /// <summary>Fails unless the packs are whole, but for a torn tail or footer, and the index says what they say.</summary>
     public void RequireSound()
@@ -230,9 +230,15 @@ public sealed class StoreLab : IDisposable
         Directory.CreateDirectory(path);
     }
 
-    private static void CopyIndex(string from, string to)
+    /// <summary>Makes one directory like another.</summary>
+    public static void CopyIndex(string from, string to)
     {
         Clear(to);
+        if (!Directory.Exists(from))
+        {
+            return;
+        }
+
         foreach (string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
         {
             string target = Path.Combine(to, Path.GetRelativePath(from, file));

@@ -17,6 +17,9 @@ internal sealed record LogOptions
     /// <summary>How much room a pack reserves ahead, in bytes: a full disk is met here, between batches.</summary>
     public int ReserveStep { get; init; } = 8 << 20;
 
+    /// <summary>Up to where the log is known to have been durable, beside what it says itself.</summary>
+    public ulong KnownDurableLsn { get; init; }
+
     /// <summary>Whether sealing runs on the appending thread, so that a test's schedule is the same each time.</summary>
     public bool IsSynchronous { get; init; }
 }

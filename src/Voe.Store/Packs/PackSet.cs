@@ -31,15 +31,22 @@ internal sealed class PackSet : IDisposable
     /// <summary>Name of a pack's file.</summary>
     public static string FileName(uint id) => id.ToString("d10", CultureInfo.InvariantCulture) + Extension;
 
+    /// <summary>The number of the pack whose file has that name; false when it is no pack's.</summary>
+    public static bool TryParseName(string name, out uint id)
+    {
+        id = 0;
+        return name.EndsWith(Extension, StringComparison.Ordinal)
+            && uint.TryParse(name.AsSpan()[..^Extension.Length], NumberStyles.None, CultureInfo.InvariantCulture, out id)
+            && string.Equals(FileName(id), name, StringComparison.Ordinal);
+    }
+
     /// <summary>The numbers of all packs, ascending.</summary>
     public List<uint> ListIds()
     {
         var ids = new List<uint>();
         foreach (string name in _directory.ListFiles())
         {
-            if (name.EndsWith(Extension, StringComparison.Ordinal)
-                && uint.TryParse(name.AsSpan()[..^Extension.Length], NumberStyles.None, CultureInfo.InvariantCulture, out uint id)
-                && string.Equals(FileName(id), name, StringComparison.Ordinal))
+            if (TryParseName(name, out uint id))
             {
                 ids.Add(id);
             }

@@ -52,7 +52,7 @@ internal sealed class LogRecovery
         _packs = packs;
         _options = options;
         _position = start;
-        _durableLsn = start.LastLsn;
+        _durableLsn = Math.Max(start.LastLsn, options.KnownDurableLsn);
         _apply = apply;
         _progress = progress;
     }
@@ -97,6 +97,12 @@ internal sealed class LogRecovery
         if (stop is not null)
         {
             (cutBytes, cutPacks) = CutTail(ids, next - 1, stop);
+        }
+
+        if (_options.KnownDurableLsn > _position.LastLsn)
+        {
+            throw Damaged(
+                _position.PackId, _position.Offset, $"the log ends with LSN {_position.LastLsn}, but LSN {_durableLsn} was durable");
         }
 
         foreach (OpenPack pack in _unsealed)

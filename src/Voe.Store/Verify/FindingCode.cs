@@ -114,4 +114,7 @@ public enum FindingCode
 
     /// <summary>A repair was begun and not finished.</summary>
     RepairUnfinished = 72,
+
+    /// <summary>A record is about a volume whose settings were lost to earlier damage.</summary>
+    VolumeLost = 73,
 }

@@ -51,6 +51,7 @@ public static class FindingKinds
         new(FindingCode.IndexNotCompared, Severity.Note, "the index was not compared with the log"),
         new(FindingCode.BatchesLost, Severity.Note, "batches were lost to earlier damage"),
         new(FindingCode.ChunkLost, Severity.Note, "a chunk was lost to earlier damage"),
+        new(FindingCode.VolumeLost, Severity.Note, "a volume's settings were lost to earlier damage"),
         new(FindingCode.RepairUnfinished, Severity.Repairable, "a repair was not finished"),
     }.ToDictionary(static kind => kind.Code);
 

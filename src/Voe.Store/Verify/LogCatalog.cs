@@ -24,6 +24,7 @@ internal sealed class LogCatalog
     {
         _findings = other._findings;
         _deleted = [.. other._deleted];
+        HasLosses = other.HasLosses;
         Volumes = new(other.Volumes);
         Snapshots = new(other.Snapshots);
         Roots = new(other.Roots);
@@ -40,6 +41,12 @@ internal sealed class LogCatalog
 
     /// <summary>Whether a volume was deleted.</summary>
     public bool WasDeleted(uint volume) => _deleted.Contains(volume);
+
+    /// <summary>
+    /// Whether batches before this point were lost with their records. What contradicts the rest then follows from that, and no more
+    /// is wrong: the store takes it as it comes.
+    /// </summary>
+    public bool HasLosses { get; set; }
 
     /// <summary>A copy that stays as it is.</summary>
     public LogCatalog Copy() => new(this);
@@ -84,7 +91,7 @@ internal sealed class LogCatalog
             : Volumes.Values.Any(other => other.Id != record.Id && string.Equals(other.Name, record.Name, StringComparison.Ordinal))
                 ? "another volume has its name"
             : null;
-        if (reason is not null)
+        if (reason is not null && !HasLosses)
         {
             _findings.Add(
                 FindingCode.VolumeInvalid, batch.PackId, batch.Offset, $"LSN {batch.Lsn}: volume {record.Id}, \"{record.Name}\": {reason}");
@@ -98,7 +105,7 @@ internal sealed class LogCatalog
         if (!Volumes.ContainsKey(records.Volume) && _unknown.Add(records.Volume))
         {
             _findings.Add(
-                FindingCode.VolumeUnknown, batch.PackId, batch.Offset,
+                HasLosses ? FindingCode.VolumeLost : FindingCode.VolumeUnknown, batch.PackId, batch.Offset,
                 $"LSN {batch.Lsn}: the {records.Kind} record is about volume {records.Volume}, which does not exist");
         }
     }

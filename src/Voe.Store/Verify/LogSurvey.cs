@@ -413,6 +413,7 @@ internal sealed class LogSurvey
         FirstRepairedLsn = FirstRepairedLsn == 0 ? header.Lsn : FirstRepairedLsn;
         if (header.RecordCount == 0)
         {
+            Catalog.HasLosses = true;
             string lsns = header.LostCount == 0 ? $"LSN {header.Lsn} was" : $"LSN {header.Lsn} to {header.LastLsn} were";
             _findings.Add(FindingCode.BatchesLost, pack.Id, header.Offset, $"{lsns} lost to earlier damage");
         }

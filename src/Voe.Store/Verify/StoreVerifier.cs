@@ -53,8 +53,19 @@ public sealed class StoreVerifier
         StoreFiles.RequireStore(directory);
         using IDisposable storeLock = directory.Lock(
             StoreLayout.LockFile, $"a verification, process {Environment.ProcessId} on {Environment.MachineName}");
+        return RunLocked(directory, indexPath, options);
+    }
+
+    /// <summary>The same for a caller who holds the store's lock.</summary>
+    internal static VerifyResult RunLocked(IStorageDirectory directory, string? indexPath, VerifyOptions? options = null)
+    {
         options ??= new VerifyOptions();
         var findings = new FindingList();
+        if (directory.FileExists(StoreLayout.RepairFile))
+        {
+            findings.Add(FindingCode.RepairUnfinished, 0, 0, "a repair was begun and not finished: run 'voe-fsck repair' again");
+        }
+
         using PackSet? packs = StoreFiles.OpenPacks(directory, maxOpenFiles: 16 + options.Threads);
         Superblock superblock = StoreFiles.ReadSuperblock(directory, packs, findings);
         if (packs is null)
