@@ -82,6 +82,21 @@ public sealed class RepetitionTests
     }
 
     [Fact]
+    public void An_initiator_that_numbers_its_slots_by_tags_loses_no_write_once_a_slot_was_used_again()
+    {
+        using var rig = new AoeRig();
+        rig.Ask(Write(1, Filled(8), tag: 3));
+        rig.Ask(Write(2, Filled(9), tag: 3));
+        for (int i = 0; i < 5; i++)
+        {
+            rig.Ask(Write(0, Filled(1), tag: 4));
+            Assert.Equal(1, rig.Memory.Bytes[0]);
+            rig.Ask(Write(0, Filled(2), tag: 5));
+            Assert.Equal(2, rig.Memory.Bytes[0]);
+        }
+    }
+
+    [Fact]
     public void A_repetition_with_a_new_tag_is_harmless_while_frames_keep_their_order()
     {
         // Linux's driver: it marks what it sends again with a new tag, and sends nothing newer before that is answered.
