@@ -3,6 +3,7 @@ using Voe.Store.Chunks;
 using Voe.Store.IO;
 using Voe.Store.Log;
 using Voe.Store.Recovery;
+using Voe.Store.Verify;
 using Voe.Store.Volumes;
 
 namespace Voe.Store;
@@ -33,6 +34,7 @@ public sealed class VoeStore : IVolumeHost, IDisposable
     private StoreException? _reopenError;
     private List<VolumeState> _failedVolumes = []; // guarded by _recoveryLock; those of the engine that failed last
     private bool _isDisposed;
+    private bool _isScrubbing; // by Interlocked
 
     private VoeStore(
         IStorageDirectory directory, string indexPath, StoreOptions options, in Superblock superblock, IDisposable storeLock, bool isNew)
@@ -178,6 +180,30 @@ public sealed class VoeStore : IVolumeHost, IDisposable
     {
         using StoreOperation operation = EnterToWrite();
         operation.Engine.Checkpoint();
+    }
+
+    /// <summary>
+    /// Verifies all packs while the store is in use: each checksum and hash of what is durable now, read from the disk itself. Takes
+    /// its time; one at a time.
+    /// </summary>
+    /// <exception cref="StoreException">One is running.</exception>
+    /// <exception cref="OperationCanceledException">It was ended.</exception>
+    public VerifyResult Scrub(ScrubOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (Interlocked.Exchange(ref _isScrubbing, true))
+        {
+            throw new StoreException("a scrub of this store is running already: one at a time");
+        }
+
+        try
+        {
+            return new StoreScrubber(_packDirectory, _superblock, Enter, _options.Clock, options).Run();
+        }
+        finally
+        {
+            Volatile.Write(ref _isScrubbing, false);
+        }
     }
 
     /// <summary>What the store holds, in bytes. Counts of what is referred to are as of the last checkpoint.</summary>

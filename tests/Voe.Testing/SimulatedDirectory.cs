@@ -56,6 +56,8 @@ internal sealed class SimulatedDirectory(SimulatedDisk disk, SimulatedDirectoryN
         return new SimulatedFile(disk, inode, name, PathOf(name), writable);
     }
 
+    public IStorageFile OpenForScan(string name) => OpenFile(name, writable: false);
+
     public void RenameFile(string name, string newName)
     {
         StorageNames.Require(name);

@@ -34,6 +34,12 @@ public interface IStorageDirectory
     /// <summary>Opens an existing file; <paramref name="writable"/> false opens it for reading alone.</summary>
     IStorageFile OpenFile(string name, bool writable);
 
+    /// <summary>
+    /// Opens an existing file for reading past whatever caches it, where the medium can: for a walk over much that others do not
+    /// want, and that must not push out what they do.
+    /// </summary>
+    IStorageFile OpenForScan(string name);
+
     /// <summary>Renames a file of this directory, replacing <paramref name="newName"/> if it exists, atomically.</summary>
     void RenameFile(string name, string newName);
 

@@ -86,6 +86,21 @@ internal sealed class LocalDirectory : IStorageDirectory
     }
 
     /// <inheritdoc/>
+    public IStorageFile OpenForScan(string name)
+    {
+        string path = PathOf(name);
+        SafeFileHandle handle = Libc.Open(path, Libc.OpenReadOnly | Libc.OpenCloseOnExec | Libc.OpenDirect, 0);
+        if (handle.IsInvalid)
+        {
+            // A file system that knows no direct access, or a real error, which comes again.
+            handle.Dispose();
+            return OpenFile(name, writable: false);
+        }
+
+        return new ScanFile(new LocalFile(handle, path, name));
+    }
+
+    /// <inheritdoc/>
     public void RenameFile(string name, string newName)
     {
         if (Libc.Rename(PathOf(name), PathOf(newName)) != 0)

@@ -70,6 +70,24 @@ internal sealed unsafe class LocalFile : IStorageFile
         return done;
     }
 
+    /// <summary>One read, which may be short before the end of the file only if the kernel makes it so; for direct access.</summary>
+    internal int ReadOnce(byte* buffer, int length, long offset)
+    {
+        while (true)
+        {
+            nint count = Libc.PRead(_handle, buffer, (nuint)length, offset);
+            if (count >= 0)
+            {
+                return (int)count;
+            }
+
+            if (Marshal.GetLastPInvokeError() != Libc.EINTR)
+            {
+                throw StorageErrors.FromLastError($"read of {length} bytes at offset {offset}", _path);
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public void Write(ReadOnlySpan<byte> bytes, long offset)
     {

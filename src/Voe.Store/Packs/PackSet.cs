@@ -16,16 +16,21 @@ internal sealed class PackSet : IDisposable
     private const string Extension = ".pack";
     private readonly IStorageDirectory _directory;
     private readonly int _maxOpenFiles;
+    private readonly bool _isForScan;
     private readonly Lock _filesLock = new();
     private readonly Dictionary<uint, OpenFile> _files = []; // guarded by _filesLock
     private long _clock; // guarded by _filesLock; orders uses
     private bool _isDisposed; // guarded by _filesLock
 
-    /// <summary>The packs in <paramref name="directory"/>, at most <paramref name="maxOpenFiles"/> of them open for reading.</summary>
-    public PackSet(IStorageDirectory directory, int maxOpenFiles)
+    /// <summary>
+    /// The packs in <paramref name="directory"/>, at most <paramref name="maxOpenFiles"/> of them open for reading; past the page
+    /// cache when they are to be read through.
+    /// </summary>
+    public PackSet(IStorageDirectory directory, int maxOpenFiles, bool isForScan = false)
     {
         _directory = directory;
         _maxOpenFiles = maxOpenFiles;
+        _isForScan = isForScan;
     }
 
     /// <summary>Name of a pack's file.</summary>
@@ -118,7 +123,8 @@ internal sealed class PackSet : IDisposable
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             if (!_files.TryGetValue(id, out OpenFile? file))
             {
-                file = new OpenFile(_directory.OpenFile(FileName(id), writable: false));
+                string name = FileName(id);
+                file = new OpenFile(_isForScan ? _directory.OpenForScan(name) : _directory.OpenFile(name, writable: false));
                 _files.Add(id, file);
                 file.LeaseCount = 1; // so that it is not the one that makes room for itself
                 CloseSurplus();

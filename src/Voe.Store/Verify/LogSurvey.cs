@@ -1,4 +1,3 @@
-using Voe.Store.Chunks;
 using Voe.Store.IO;
 using Voe.Store.Log;
 using Voe.Store.Packs;
@@ -11,16 +10,22 @@ namespace Voe.Store.Verify;
 /// the log ends and what of it is missing, and reads no payload but of batches that may be part of a torn tail.
 /// </summary>
 /// <remarks>
+/// A log that is being written (<see cref="LiveLog"/>) is read up to what was durable when the survey began, and what follows is left
+/// alone: nothing there is wrong yet.
 /// For a sealed pack the body of the footer stands in for headers and tables; whether the file says the same is for
 /// <see cref="PackVerifier"/> to see, which reads all of it. Behind damage the survey goes on with the next batch that is whole.
 /// </remarks>
 internal sealed class LogSurvey
 {
+    private const string NoFooter = "no footer"; // as PackFooter says it
+
     private readonly PackSet _packs;
     private readonly Superblock _superblock;
     private readonly FindingList _findings;
     private readonly CancellationToken _cancellation;
-    private readonly LogPosition? _checkpoint;
+    private readonly LogTally _tally;
+    private readonly LiveLog? _live;
+    private readonly RateLimit? _limit;
     private readonly Dictionary<uint, PackSurvey> _byId = [];
     private ulong _durableLsn;
     private bool _isBroken; // the chain was lost; it begins anew with the next pack
@@ -32,26 +37,30 @@ internal sealed class LogSurvey
     /// <param name="checkpoint">Where the index is, or null.</param>
     /// <param name="findings">Where findings go.</param>
     /// <param name="cancellation">Ends it.</param>
+    /// <param name="live">Of a log that is being written: up to where it is read.</param>
+    /// <param name="limit">How fast; or null.</param>
     public LogSurvey(
-        PackSet packs, in Superblock superblock, LogPosition? checkpoint, FindingList findings, CancellationToken cancellation)
+        PackSet packs, in Superblock superblock, LogPosition? checkpoint, FindingList findings, CancellationToken cancellation,
+        LiveLog? live = null, RateLimit? limit = null)
     {
+        _live = live;
+        _limit = limit;
+        _durableLsn = live?.DurableLsn ?? 0;
         _packs = packs;
         _superblock = superblock;
-        _checkpoint = checkpoint;
         _findings = findings;
         _cancellation = cancellation;
-        Catalog = new LogCatalog(findings);
-        CheckpointCatalog = checkpoint is { LastLsn: 0 } ? Catalog.Copy() : null;
+        _tally = new LogTally(findings, checkpoint);
     }
 
     /// <summary>The packs, ascending.</summary>
     public List<PackSurvey> Packs { get; } = [];
 
     /// <summary>The volumes at the end of the log.</summary>
-    public LogCatalog Catalog { get; }
+    public LogCatalog Catalog => _tally.Catalog;
 
     /// <summary>The volumes at the index's checkpoint; null when that is not in the log.</summary>
-    public LogCatalog? CheckpointCatalog { get; private set; }
+    public LogCatalog? CheckpointCatalog => _tally.CheckpointCatalog;
 
     /// <summary>The last batch.</summary>
     public LogPosition End { get; private set; }
@@ -60,19 +69,19 @@ internal sealed class LogSurvey
     public bool HasGaps { get; private set; }
 
     /// <summary>The first batch that a repair wrote in place of damage; 0 when there is none.</summary>
-    public ulong FirstRepairedLsn { get; private set; }
+    public ulong FirstRepairedLsn => _tally.FirstRepairedLsn;
 
     /// <summary>Batches of all packs.</summary>
-    public long Batches { get; private set; }
+    public long Batches => _tally.Batches;
 
     /// <summary>Chunks of all packs.</summary>
-    public long Chunks { get; private set; }
+    public long Chunks => _tally.Chunks;
 
     /// <summary>Does it.</summary>
     /// <param name="progress">Told how many packs are done, of how many.</param>
     public void Run(Action<int, int> progress)
     {
-        foreach (uint id in _packs.ListIds())
+        foreach (uint id in _packs.ListIds().Where(id => _live is not { } live || id <= live.LastPackId))
         {
             var pack = new PackSurvey(id);
             Packs.Add(pack);
@@ -96,7 +105,11 @@ internal sealed class LogSurvey
             }
 
             previous = pack.Id;
-            if (_hasEnded)
+            if (_live is { } live && End.LastLsn >= live.DurableLsn && pack.Footer is null)
+            {
+                pack.IsSkipped = true; // being written
+            }
+            else if (_hasEnded)
             {
                 pack.IsSkipped = true;
                 _findings.Add(FindingCode.PackBehindEnd, pack.Id, 0, "is part of the torn tail; the next start deletes it");
@@ -136,7 +149,12 @@ internal sealed class LogSurvey
     private void ReadEnds(PackSurvey pack, IStorageFile file)
     {
         _cancellation.ThrowIfCancellationRequested();
-        file.DropCache(); // what counts is what the medium has
+        if (_live is null)
+        {
+            file.DropCache(); // what counts is what the medium has
+        }
+
+        _limit?.Take(PackHeader.Size);
         pack.Length = file.Length;
         byte[] bytes = new byte[PackHeader.Size];
         int read = file.Read(bytes, 0);
@@ -150,7 +168,7 @@ internal sealed class LogSurvey
             pack.HeaderReason = reason;
         }
 
-        // Without a footer the batches themselves tell, whole ones behind a torn one too.
+        // Without a footer the batches themselves tell what was durable, whole ones behind a torn one too.
         if (PackFooter.TryReadFrom(file, pack.Id, out PackFooter footer, out reason))
         {
             pack.Footer = footer;
@@ -158,7 +176,13 @@ internal sealed class LogSurvey
         }
         else
         {
-            pack.FooterReason = reason;
+            // One that is written at this moment is half there.
+            bool mayBeSealing = _live is { } live && pack.Id >= live.FirstUnsealedPack;
+            pack.FooterReason = mayBeSealing ? NoFooter : reason;
+        }
+
+        if (_live is null && pack.Footer is null)
+        {
             _durableLsn = Math.Max(_durableLsn, TailScan.Run(file, pack.Id, PackHeader.Size).DurableLsn);
         }
     }
@@ -236,7 +260,7 @@ internal sealed class LogSurvey
     {
         if (pack.Footer is not { } footer)
         {
-            if (!string.Equals(pack.FooterReason, "no footer", StringComparison.Ordinal))
+            if (!string.Equals(pack.FooterReason, NoFooter, StringComparison.Ordinal))
             {
                 _findings.Add(FindingCode.FooterDamaged, pack.Id, pack.Length - PackFooter.Size, pack.FooterReason);
             }
@@ -245,6 +269,7 @@ internal sealed class LogSurvey
         }
 
         // What the body repeats is in the batches, so it is no longer than they are: before memory is taken for it.
+        _limit?.Take(footer.BodyLength);
         string reason = $"the footer says that its body has {footer.PlainLength} bytes, the batches have {footer.DataEnd}";
         if (footer.PlainLength > footer.DataEnd || !footer.TryReadBody(file, out byte[] body, out reason))
         {
@@ -292,7 +317,11 @@ internal sealed class LogSurvey
             long offset = End.Offset;
             if (pack.Footer is null && offset > PackHeader.Size && NextPackGoesOn(pack))
             {
-                RequireNothingBehind(pack, file, offset);
+                if (_live is null)
+                {
+                    RequireNothingBehind(pack, file, offset);
+                }
+
                 return;
             }
 
@@ -341,7 +370,8 @@ internal sealed class LogSurvey
     {
         var run = new BatchRun(reader.Offset, End.LastLsn + 1, End.LastChecksum, 0);
         string? stop = null;
-        while (reader.Offset < end)
+        bool isOpenEnded = _live is not null && pack.Footer is null;
+        while (reader.Offset < end && !(isOpenEnded && End.LastLsn >= _live!.Value.DurableLsn))
         {
             _cancellation.ThrowIfCancellationRequested();
             if (!reader.TryRead(End.LastLsn + 1, End.LastChecksum)
@@ -354,7 +384,7 @@ internal sealed class LogSurvey
 
             run = run with { Count = run.Count + 1 };
             End = new LogPosition(reader.Header.LastLsn, reader.Link, pack.Id, reader.Offset);
-            AddBatch(pack, reader);
+            HasGaps |= !_tally.TryAdd(pack, reader, End);
         }
 
         if (run.Count > 0)
@@ -363,76 +393,6 @@ internal sealed class LogSurvey
         }
 
         return stop;
-    }
-
-    private void AddBatch(PackSurvey pack, BatchReader reader)
-    {
-        pack.Batches++;
-        Batches++;
-        if (reader.Header.IsRepaired)
-        {
-            AddRepaired(pack, reader.Header);
-        }
-
-        bool isCovered = _checkpoint is { } covered && reader.Header.Lsn <= covered.LastLsn;
-        try
-        {
-            var records = new RecordTableReader(reader.Table);
-            while (records.MoveNext())
-            {
-                if (records.Kind != RecordKind.Chunks)
-                {
-                    Catalog.Apply(reader.Header, records);
-                    continue;
-                }
-
-                (int chunks, long bytes) = CountStored(records);
-                Chunks += records.ChunkCount;
-                pack.Chunks += chunks;
-                if (isCovered)
-                {
-                    pack.CheckpointChunks += chunks;
-                    pack.CheckpointBytes += bytes;
-                }
-            }
-        }
-        catch (InvalidDataException e)
-        {
-            HasGaps = true;
-            _findings.Add(FindingCode.RecordsInvalid, pack.Id, reader.Header.Offset, $"LSN {reader.Header.Lsn}: {e.Message}");
-        }
-
-        if (_checkpoint is { } position && position == End)
-        {
-            CheckpointCatalog = Catalog.Copy();
-        }
-    }
-
-    private void AddRepaired(PackSurvey pack, in BatchHeader header)
-    {
-        FirstRepairedLsn = FirstRepairedLsn == 0 ? header.Lsn : FirstRepairedLsn;
-        if (header.RecordCount == 0)
-        {
-            Catalog.HasLosses = true;
-            string lsns = header.LostCount == 0 ? $"LSN {header.Lsn} was" : $"LSN {header.Lsn} to {header.LastLsn} were";
-            _findings.Add(FindingCode.BatchesLost, pack.Id, header.Offset, $"{lsns} lost to earlier damage");
-        }
-    }
-
-    private static (int Chunks, long Bytes) CountStored(in RecordTableReader records)
-    {
-        (int chunks, long bytes) = (0, 0);
-        for (int i = 0; i < records.ChunkCount; i++)
-        {
-            ChunkRecord chunk = records.GetChunk(i);
-            if (chunk.Codec != ChunkCodec.Lost)
-            {
-                chunks++;
-                bytes += chunk.StoredLength;
-            }
-        }
-
-        return (chunks, bytes);
     }
 
     // Whether the log goes on in the next pack from where this one's batches end.

@@ -39,6 +39,8 @@ internal sealed class HookedDirectory(IStorageDirectory inner, DiskHooks hooks) 
 
     public IStorageFile OpenFile(string name, bool writable) => new HookedFile(inner.OpenFile(name, writable), hooks);
 
+    public IStorageFile OpenForScan(string name) => inner.OpenForScan(name);
+
     public void RenameFile(string name, string newName) => inner.RenameFile(name, newName);
 
     public void DeleteFile(string name) => inner.DeleteFile(name);
