@@ -7,5 +7,11 @@ if (args is ["throughput", ..])
     return ThroughputCommand.Run(args.AsSpan(1));
 }
 
+// aoe: the initiator of scripts/bench_aoe.py.
+if (args is ["aoe", ..])
+{
+    return AoeLoad.Run(args.AsSpan(1));
+}
+
 BenchmarkSwitcher.FromAssembly(typeof(HashingBenchmarks).Assembly).Run(args);
 return 0;

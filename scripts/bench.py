@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 
+import bench_aoe
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MIB = 1 << 20
 VOLUME_MIB = 4096  # what all servers export; no case writes more
@@ -248,7 +250,7 @@ def machine(directory):
             f'{" with ".join(disk.split())}')
 
 
-def report(results, names, runs, directory):
+def report(results, names, runs, directory, aoe):
     commit = output_of('git', '-C', str(ROOT), 'describe', '--always', '--dirty')
     return f'''# Benchmarks
 Written by `scripts/bench.sh` on {datetime.date.today()}; medians of {runs} runs, the servers by turns.
@@ -262,6 +264,9 @@ A ratio above 1 means that VoE is faster.
 
 {table(results, names)}
 
+## Over AoE, beside vblade
+{aoe}
+
 ## How it is measured
 - Every case is bounded by size. Each run has a new store, or a new image for the others; after a `sync` and a second
   of rest.
@@ -273,6 +278,9 @@ A ratio above 1 means that VoE is faster.
   over; "2:1" is half random bytes, half zeroes in each chunk.
 - The reads find what was written to the same server just before: from memory, as far as the server and the page cache hold it.
 - Writes without fsync end in memory with all servers. CPU is the server's alone, user and system.
+- Over AoE: {output_of('dpkg-query', '-W', 'vblade')} on an allocated file, one veth pair, one initiator for both (`bench/AoeLoad.cs`).
+  "buffered" is `durability = "process"` beside vblade's default, "durable" is `durability = "power"` beside its `-s` (O_SYNC).
+  The data is new and incompressible; CPU includes a warm-up of an eighth.
 - The machine is what it is: ratios of one run compare, figures of different days do not.
 '''
 
@@ -281,7 +289,7 @@ def parse():
     parser = argparse.ArgumentParser(prog='bench.sh', description='voe-server beside nbdkit and qemu-nbd, over NBD')
     parser.add_argument('--quick', action='store_true', help='a fourth of the data, one run of each')
     parser.add_argument('--runs', type=int, help='medians of that many runs (3)')
-    parser.add_argument('--only', action='append', metavar='CASE', choices=[case.name for case in CASES])
+    parser.add_argument('--only', action='append', metavar='CASE', choices=[case.name for case in CASES] + ['aoe'])
     parser.add_argument('--against', action='append', metavar='SERVER', choices=list(TITLES)[1:],
                         help='only these beside voe-server: nbdkit, qemu (raw image), qcow2; may be repeated')
     parser.add_argument('--dir', type=pathlib.Path, default=ROOT / 'var/bench', help='on the disk to measure (var/bench)')
@@ -300,6 +308,7 @@ def main():
     if options.list:
         for case in CASES:
             print(f'{case.name:16}{case.title}')
+        print(f'{"aoe":16}over AoE, beside vblade: {len(bench_aoe.CASES)} cases')
         return
     directory = options.dir.resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -323,10 +332,15 @@ def main():
         for server in servers:
             server.stop()
             server.socket.unlink(missing_ok=True)
-    print('\n' + table(results, names))
+    if results:
+        print('\n' + table(results, names))
+    aoe = 'Not measured: network namespaces need root.'
+    if not os.geteuid() and 'aoe' in (options.only or ['aoe']):
+        aoe = bench_aoe.run(directory / 'aoe', options.runs, options.quick)
+        print(f'\n{aoe}')
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(report(results, names, options.runs, directory), encoding='utf-8')
+        options.output.write_text(report(results, names, options.runs, directory, aoe), encoding='utf-8')
         print(f'\nwritten to {options.output}')
 
 
