@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Voe.Server.Aoe.Ata;
 
 namespace Voe.Server.Aoe;
@@ -35,6 +36,8 @@ internal sealed class WriteQueue
     private const int FewestRecent = 2048;
     private const int MostQuick = 2;
 
+    private static readonly TimeSpan LongestGathering = TimeSpan.FromMicroseconds(200);
+
     // Monitor, since System.Threading.Lock cannot wait for a change.
     private readonly object _gate = new();
     private readonly AoeTarget _target;
@@ -44,6 +47,11 @@ internal sealed class WriteQueue
     private readonly WriteGroup _second;
     private readonly string _name;
     private readonly Action<WriteGroup> _note;
+
+    // Of the thread that writes: how many requests the last group had, how long it took, and how many came meanwhile.
+    private int _lastCount;
+    private TimeSpan _lastDuration;
+    private int _leftCount;
 
     // Guarded by _gate.
     private WriteGroup _gathering;
@@ -228,29 +236,73 @@ internal sealed class WriteQueue
 
     private void Run()
     {
-        while (TakeGroup() is { } group)
+        while (AwaitFirst())
         {
-            Do(group);
+            AwaitMore();
+            WriteGroup? group = TakeGroup();
+            if (group is not null)
+            {
+                long start = Stopwatch.GetTimestamp();
+                int count = group.Count;
+                Do(group);
+                _lastDuration = Stopwatch.GetElapsedTime(start);
+                _lastCount = count;
+            }
         }
     }
 
-    private WriteGroup? TakeGroup()
+    /// <summary>
+    /// Waits a moment for those who were just answered: they send again at once, and without that two halves of the frames
+    /// under way would take turns, each with a flush of its own. As many as were under way are waited for, and at most a
+    /// part of the time that their flush takes, so that it costs little when nobody comes.
+    /// </summary>
+    private void AwaitMore()
+    {
+        TimeSpan patience = _lastDuration / 4 < LongestGathering ? _lastDuration / 4 : LongestGathering;
+        long start = Stopwatch.GetTimestamp();
+        int expected = _lastCount + _leftCount;
+        while (IsFewer(expected) && Stopwatch.GetElapsedTime(start) < patience)
+        {
+            Thread.Yield();
+        }
+    }
+
+    private bool IsFewer(int expected)
     {
         lock (_gate)
         {
+            return _gathering.Count > 0 && _gathering.Count < expected && !_isEnding && !_target.Disk.IsWriteCacheOn;
+        }
+    }
+
+    /// <summary>Waits until there is something; false when that is the end.</summary>
+    private bool AwaitFirst()
+    {
+        lock (_gate)
+        {
+            _leftCount = _gathering.Count;
             while (_gathering.Count == 0 || _isBusy)
             {
                 if (_isEnding && !_isBusy)
                 {
                     _hasEnded = true;
                     Monitor.PulseAll(_gate);
-                    return null;
+                    return false;
                 }
 
                 Monitor.Wait(_gate);
             }
 
-            return Take();
+            return true;
+        }
+    }
+
+    /// <summary>Takes what is there; null if somebody else did so in between.</summary>
+    private WriteGroup? TakeGroup()
+    {
+        lock (_gate)
+        {
+            return _gathering.Count > 0 && !_isBusy ? Take() : null;
         }
     }
 
