@@ -49,6 +49,9 @@ public enum FindingCode
     /// <summary>A pack behind the end of the log.</summary>
     PackBehindEnd = 21,
 
+    /// <summary>A pack's footer is not whole, and no pack behind it has one: it was being sealed.</summary>
+    SealingUnfinished = 22,
+
     /// <summary>The stored bytes of a chunk are not what was written, and no other copy is known.</summary>
     ChunkDamaged = 30,
 

@@ -29,6 +29,7 @@ public static class FindingKinds
         new(FindingCode.FooterMismatch, Severity.Repairable, "a pack's footer does not fit the pack"),
         new(FindingCode.ReadRetried, Severity.Note, "a read failed once"),
         new(FindingCode.TornTail, Severity.Note, "the log has a torn tail"),
+        new(FindingCode.SealingUnfinished, Severity.Note, "the sealing of a pack was interrupted"),
         new(FindingCode.PackBehindEnd, Severity.Note, "a pack is part of the torn tail"),
         new(FindingCode.ChunkDamaged, Severity.Damage, "a chunk is damaged"),
         new(FindingCode.ChunkCopyDamaged, Severity.Repairable, "a copy of a chunk is damaged, another is whole"),

@@ -262,7 +262,7 @@ internal sealed class LogSurvey
         {
             if (!string.Equals(pack.FooterReason, NoFooter, StringComparison.Ordinal))
             {
-                _findings.Add(FindingCode.FooterDamaged, pack.Id, pack.Length - PackFooter.Size, pack.FooterReason);
+                _findings.Add(CodeOfNoFooter(pack), pack.Id, pack.Length - PackFooter.Size, pack.FooterReason);
             }
 
             return false;
@@ -403,12 +403,18 @@ internal sealed class LogSurvey
     // A pack whose batches are all there, without a footer: it was not sealed yet, unless something stands in its place.
     private void RequireNothingBehind(PackSurvey pack, IStorageFile file, long end)
     {
-        bool isReported = _findings.Exists(finding => finding.PackId == pack.Id && finding.Severity == Severity.Repairable);
+        bool isReported = _findings.Exists(finding => finding.PackId == pack.Id
+            && (finding.Severity == Severity.Repairable || finding.Code == FindingCode.SealingUnfinished));
         if (!isReported && end + TailScan.Run(file, pack.Id, end).UsedBytes > file.Length - PackFooter.Size)
         {
-            _findings.Add(FindingCode.FooterDamaged, pack.Id, file.Length - PackFooter.Size, "what ends the pack is no footer");
+            _findings.Add(CodeOfNoFooter(pack), pack.Id, file.Length - PackFooter.Size, "what ends the pack is no footer");
         }
     }
+
+    // Packs are sealed in order: with a sealed one behind it, this one had a footer that was whole.
+    private FindingCode CodeOfNoFooter(PackSurvey pack) => Packs.Exists(other => other.Id > pack.Id && other.Footer is not null)
+        ? FindingCode.FooterDamaged
+        : FindingCode.SealingUnfinished;
 
     // Whether the log may end before this, since nothing says that more was ever durable. If so, it is noted.
     private bool IsTornTail(PackSurvey pack, long offset, string reason)

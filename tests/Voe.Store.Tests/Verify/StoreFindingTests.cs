@@ -55,7 +55,7 @@ public sealed class StoreFindingTests : IDisposable
     public void A_pack_that_does_not_follow_the_one_before_is_a_gap()
     {
         byte[] pack = _lab.Files[VerifyLab.Name(2)];
-        Codecs.Forge(pack[..PackHeader.Size], 36, 0x77, PackHeader.Size - 4).CopyTo(pack, 0);
+        Codecs.Forge(pack[..PackHeader.Size], 36, (byte)(pack[36] ^ 0x77), PackHeader.Size - 4).CopyTo(pack, 0);
         Finding gap = Assert.Single(_lab.VerifyFor(FindingCode.LogGap));
         Assert.Equal((2u, 0L), (gap.PackId, gap.Offset));
     }
@@ -86,6 +86,32 @@ public sealed class StoreFindingTests : IDisposable
         Assert.Equal((FindingCode.FooterMismatch, 1u, footer.DataEnd), (finding.Code, finding.PackId, (uint)finding.Offset));
         (footer with { PlainLength = 1 << 29 }).Write(trailer); // refused before memory is taken for it
         Assert.Equal(FindingCode.FooterDamaged, Assert.Single(_lab.Verify(VerifyDepth.Quick).Findings).Code);
+    }
+
+    [Fact]
+    public void A_footer_that_a_crash_left_half_written_is_a_note_and_one_with_sealed_packs_behind_it_is_not()
+    {
+        uint last = 0;
+        uint first = 0;
+        for (uint pack = 1; _lab.Files.TryGetValue(VerifyLab.Name(pack), out byte[]? bytes); pack++)
+        {
+            bool isSealed = PackFooter.TryRead(bytes.AsSpan(bytes.Length - PackFooter.Size), out _, out _);
+            last = isSealed ? pack : last;
+            first = isSealed && first == 0 ? pack : first;
+        }
+
+        Assert.True(first + 1 < last, "there are three sealed packs");
+        byte[] torn = _lab.Files[VerifyLab.Name(last)];
+        torn.AsSpan(torn.Length - (PackFooter.Size / 2)).Clear();
+        VerifyResult result = _lab.Verify();
+        Assert.Equal((FindingCode.SealingUnfinished, last), Assert.Single(result.Findings.Select(Place)));
+        Assert.True(result.IsClean);
+
+        byte[] damaged = _lab.Files[VerifyLab.Name(first)];
+        damaged.AsSpan(damaged.Length - (PackFooter.Size / 2)).Clear();
+        Assert.Contains((FindingCode.FooterDamaged, first), _lab.Verify().Findings.Select(Place));
+
+        static (FindingCode Code, uint Pack) Place(Finding finding) => (finding.Code, finding.PackId);
     }
 
     [Fact]
