@@ -50,6 +50,35 @@ public sealed partial class KernelPowerCutTests(ITestOutputHelper output)
         Assert.Contains(acknowledged, pair => !pair.EndsWith(":0", StringComparison.Ordinal)); // else nothing was tested
     }
 
+    /// <summary>The client never flushes, and neither does Linux's driver: what was answered is durable all the same (P2).</summary>
+    [Fact]
+    public void What_AoE_answered_survives_the_loss_of_power_without_any_flush()
+    {
+        Rig.SkipUnlessPossible();
+        output.WriteLine($"VOE_POWER_CUT_SEED={Seed}");
+        var chance = new Random(Seed);
+        using var directory = new TemporaryDirectory();
+        string programs = Path.Combine(directory.Path, "programs");
+        Rig.CopyServer(programs);
+        string[] machine = ["--programs", programs, "--disk", Path.Combine(directory.Path, "disk") + ":1G", "--timeout", "300", "--volatile"];
+
+        int lives = KernelCollection.IsLong ? 10 : 1;
+        var acknowledged = new List<string>();
+        for (int life = 0; life < lives; life++)
+        {
+            RigRun run = Rig.Run(
+                [.. machine, "--kill-on", $"ACK {chance.Next(100, 1000)}."], "aoe-power-cut.py", $"{life}", string.Join(',', acknowledged),
+                "write");
+            run.AssertSuccess();
+            acknowledged.Add($"{life}:{LastAcknowledged(run.Output)}");
+        }
+
+        RigRun last = Rig.Run(machine, "aoe-power-cut.py", $"{lives}", string.Join(',', acknowledged), "verify").AssertSuccess();
+        output.WriteLine($"{string.Join(',', acknowledged)}:\n{last.Output}");
+        Assert.DoesNotContain("KEPT 0.", last.Output, StringComparison.Ordinal);
+        Assert.Contains("KEPT ", last.Output, StringComparison.Ordinal);
+    }
+
     private static string LastAcknowledged(string output) =>
         Acknowledgement().Matches(output) is [.., var last] ? last.Groups["operation"].Value : "0";
 
