@@ -221,7 +221,8 @@ public sealed class StoreVerifierTests
     public void A_pack_of_another_store_is_found()
     {
         RepairTail();
-        Codecs.Forge(_files[Name(2)][..PackHeader.Size], 20, (byte)(_files[Name(2)][20] ^ 0x77), PackHeader.Size - 4).CopyTo(_files[Name(2)], 0);
+        byte[] pack = _files[Name(2)];
+        Codecs.Forge(pack[..PackHeader.Size], 20, (byte)(pack[20] ^ 0x77), PackHeader.Size - 4).CopyTo(pack, 0);
         Assert.Contains("expected", One(Severity.Damage, 2).Message, StringComparison.Ordinal);
     }
 
