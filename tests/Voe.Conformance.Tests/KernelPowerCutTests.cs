@@ -60,7 +60,8 @@ public sealed partial class KernelPowerCutTests(ITestOutputHelper output)
         using var directory = new TemporaryDirectory();
         string programs = Path.Combine(directory.Path, "programs");
         Rig.CopyServer(programs);
-        string[] machine = ["--programs", programs, "--disk", Path.Combine(directory.Path, "disk") + ":1G", "--timeout", "300", "--volatile"];
+        string[] machine =
+            ["--programs", programs, "--disk", Path.Combine(directory.Path, "disk") + ":1G", "--timeout", "300", "--volatile"];
 
         int lives = KernelCollection.IsLong ? 10 : 1;
         var acknowledged = new List<string>();
