@@ -1,6 +1,7 @@
 using Voe.Store;
 using Voe.Store.Devices;
 using Voe.Store.Repair;
+using Voe.Store.Verify;
 using Voe.Store.Volumes;
 using Voe.Testing;
 
@@ -82,6 +83,112 @@ public sealed class RepairTests
         RequireRepaired(lab, result);
         _ = damaged;
         Readable(lab, isStrict: false);
+    });
+
+    [Fact]
+    public void A_repair_that_dies_at_each_of_its_steps_in_turn_comes_to_the_same() => Schedules.Run(6, seed =>
+    {
+        HashSet<(string, long)>? expected = null;
+        bool isDone = false;
+        for (int at = 0; !isDone; at++)
+        {
+            using var lab = new StoreLab(seed);
+            lab.Options = lab.Options with { IsSynchronous = true };
+            Damage(lab);
+            lab.Disk.Inject(new FaultPlan { Seed = at, CrashAtMutation = at });
+            string place = $"step {at}";
+            try
+            {
+                if (ReferenceEquals(Repair(lab, new RepairSetup { AcceptsOlderData = true }).Refusal, Unrecognised))
+                {
+                    return;
+                }
+
+                isDone = at > 0;
+            }
+            catch (Exception) when (lab.Disk.IsDead)
+            {
+                place += ": " + lab.Disk.LastMutation;
+                lab.Note(place);
+                lab.Crash(at % 3 == 0 ? CrashKind.ProcessDied : CrashKind.PowerLost, IndexFate.Kept);
+            }
+
+            lab.Disk.Inject(FaultPlan.None);
+            RequireRepaired(lab, Repair(lab, new RepairSetup { AcceptsOlderData = true }));
+            HashSet<(string, long)> readable = Readable(lab, isStrict: false);
+            expected ??= readable;
+            if (!expected.SetEquals(readable))
+            {
+                throw lab.Failure($"{place}: {readable.Count} chunks are readable, {expected.Count} after a repair that nothing ended");
+            }
+        }
+    });
+
+    [Fact]
+    public void A_rebuild_of_the_index_that_dies_at_any_step_leaves_a_store_that_opens() => Schedules.Run(6, seed =>
+    {
+        bool isDone = false;
+        for (int at = 1; !isDone; at++)
+        {
+            using var lab = new StoreLab(seed);
+            lab.Options = lab.Options with { IsSynchronous = true };
+            lab.Open();
+            lab.Steps(30);
+            lab.Close();
+            lab.Disk.Inject(new FaultPlan { Seed = at, CrashAtMutation = at });
+            try
+            {
+                _ = IndexRebuild.Run(lab.Disk.Root, lab.IndexPath, lab.Options);
+                isDone = true;
+            }
+            catch (Exception) when (lab.Disk.IsDead)
+            {
+                lab.Crash(at % 2 == 0 ? CrashKind.ProcessDied : CrashKind.PowerLost, IndexFate.Kept);
+            }
+
+            lab.Disk.Inject(FaultPlan.None);
+            lab.Open();
+            lab.CheckAll();
+            lab.Close();
+            Assert.True(lab.Verify().IsClean);
+        }
+    });
+
+    [Fact]
+    public void Whatever_a_reader_meets_the_verification_has_named() => Schedules.Run(150, seed =>
+    {
+        using var lab = new StoreLab(seed);
+        Damaged damaged = Damage(lab);
+        if (damaged.IsEndUnknown)
+        {
+            return; // without the index, a log that ends earlier is a log
+        }
+
+        int findings;
+        try
+        {
+            findings = lab.Verify().Findings.Count(static finding => finding.Severity != Severity.Note);
+        }
+        catch (StoreFormatException)
+        {
+            return; // nothing is left to tell which store it is, and that is said
+        }
+
+        int all = lab.Reference.Volumes.Values.Sum(static model => (int)((model.Size + model.ChunkSize - 1) / model.ChunkSize));
+        int readable = 0;
+        try
+        {
+            readable = Readable(lab, isStrict: true).Count;
+        }
+        catch (StoreException exception)
+        {
+            lab.Note(exception.Message);
+        }
+
+        if (readable < all && findings == 0)
+        {
+            throw lab.Failure($"{all - readable} of {all} chunks cannot be read, and the verification found nothing");
+        }
     });
 
     [Fact]

@@ -13,7 +13,7 @@ internal sealed class SimulatedDirectory(SimulatedDisk disk, SimulatedDirectoryN
         StorageNames.Require(name);
         if (!disk.Observe(() => node.Visible.Directories.ContainsKey(name)))
         {
-            disk.Mutate(() => node.Change(new(null, name, null, new SimulatedDirectoryNode())));
+            disk.Mutate(() => node.Change(new(null, name, null, new SimulatedDirectoryNode())), "make directory", PathOf(name));
         }
 
         return new SimulatedDirectory(disk, disk.Observe(() => node.Visible.Directories[name]), PathOf(name));
@@ -45,7 +45,7 @@ internal sealed class SimulatedDirectory(SimulatedDisk disk, SimulatedDirectoryN
             }
 
             node.Change(new(null, name, inode));
-        });
+        }, "create", PathOf(name));
         return new SimulatedFile(disk, inode, name, PathOf(name), isWritable: true);
     }
 
@@ -62,7 +62,7 @@ internal sealed class SimulatedDirectory(SimulatedDisk disk, SimulatedDirectoryN
     {
         StorageNames.Require(name);
         StorageNames.Require(newName);
-        disk.Mutate(() => node.Change(new(name, newName, Find(name, "renaming"))));
+        disk.Mutate(() => node.Change(new(name, newName, Find(name, "renaming"))), "rename", PathOf(name));
     }
 
     public void DeleteFile(string name)
@@ -74,7 +74,7 @@ internal sealed class SimulatedDirectory(SimulatedDisk disk, SimulatedDirectoryN
             {
                 node.Change(new(name, null, null));
             }
-        });
+        }, "delete", PathOf(name));
     }
 
     public void Sync() => disk.Sync(node.Sync, node.FailSync, path);

@@ -26,6 +26,7 @@ public sealed class SimulatedDisk
     private long _planWrites;
     private long _planSyncs;
     private long _planAllocations;
+    private (string Verb, string Path) _lastMutation = ("", "");
     private bool _isDead;
     private bool _isHandedOver;
     private string _crashMessage = "the process was ended";
@@ -62,6 +63,9 @@ public sealed class SimulatedDisk
 
     /// <summary>Mutating operations so far, under all plans.</summary>
     public long Mutations { get; private set; }
+
+    /// <summary>The last mutating operation, in words: "write sim:/packs/0000000001.pack".</summary>
+    public string LastMutation => $"{_lastMutation.Verb} {_lastMutation.Path}";
 
     /// <summary>Bytes read so far.</summary>
     public long BytesRead { get; private set; }
@@ -287,7 +291,7 @@ public sealed class SimulatedDisk
     {
         lock (_gate)
         {
-            bool dies = BeginMutation();
+            bool dies = BeginMutation("write", path);
             _planWrites++;
             int fitting = inode.Fitting(offset, bytes.Length, FreePages());
             if (inode.Fitting(offset, bytes.Length, 0) < bytes.Length && _plan.Covers(_plan.FailAllocationAt, ++_planAllocations))
@@ -319,7 +323,7 @@ public sealed class SimulatedDisk
     {
         lock (_gate)
         {
-            bool dies = BeginMutation();
+            bool dies = BeginMutation("reserve", path);
             bool isFull = inode.Fitting(0, (int)length, FreePages()) < length
                 || (inode.Fitting(0, (int)length, 0) < length && _plan.Covers(_plan.FailAllocationAt, ++_planAllocations));
             if (!isFull && (!dies || _random.Next(2) == 0))
@@ -341,7 +345,7 @@ public sealed class SimulatedDisk
     {
         lock (_gate)
         {
-            bool dies = BeginMutation();
+            bool dies = BeginMutation("sync", path);
             Syncs++;
             _planSyncs++;
             if (_plan.Covers(_plan.FailSyncAt, _planSyncs))
@@ -362,11 +366,11 @@ public sealed class SimulatedDisk
     }
 
     /// <summary>Runs a change that is done as a whole or, in a crash, perhaps not at all.</summary>
-    internal void Mutate(Action change)
+    internal void Mutate(Action change, string verb, string path)
     {
         lock (_gate)
         {
-            bool dies = BeginMutation();
+            bool dies = BeginMutation(verb, path);
             if (!dies || _random.Next(2) == 0)
             {
                 change();
@@ -389,9 +393,10 @@ public sealed class SimulatedDisk
     };
 
     /// <summary>Counts a mutating operation; returns whether it is the one that the process dies in.</summary>
-    private bool BeginMutation()
+    private bool BeginMutation(string verb, string path)
     {
         ThrowIfDead();
+        _lastMutation = (verb, path);
         Mutations++;
         return ++_planMutations == _plan.CrashAtMutation;
     }

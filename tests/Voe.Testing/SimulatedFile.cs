@@ -69,7 +69,7 @@ internal sealed class SimulatedFile : IStorageFile
     public void SetLength(long length)
     {
         RequireWritable();
-        _disk.Mutate(() => _inode.SetLength(length));
+        _disk.Mutate(() => _inode.SetLength(length), "set length", _path);
     }
 
     public void Prefetch(long offset, long length) => _disk.Observe(() => _inode.Length);

@@ -162,7 +162,8 @@ public sealed class StoreClient(Random random, ReferenceStore reference)
         return null;
     }
 
-    private string? Change(StoreChange change)
+    /// <summary>Does a change, here and there; returns what is wrong with what came of it, or null.</summary>
+    public string? Change(StoreChange change)
     {
         _journal.Add(change.ToString());
         reference.Begin(change);
@@ -287,7 +288,8 @@ public sealed class StoreClient(Random random, ReferenceStore reference)
         return (offset, (int)Math.Min(length, model.Size - offset));
     }
 
-    private string? Checkpoint()
+    /// <summary>Makes a checkpoint.</summary>
+    public string? Checkpoint()
     {
         _journal.Add("checkpoint");
         return Refusable(() =>

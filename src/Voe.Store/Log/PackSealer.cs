@@ -173,7 +173,9 @@ internal sealed class PackSealer
 
         // The length first: a process that dies in between leaves no footer, or a whole one where it is looked for.
         pack.File.SetLength(pack.End + footer.BodyLength + PackFooter.Size);
-        pack.File.Write([body.AsMemory(0, footer.BodyLength), trailer], pack.End);
+        pack.File.Write(body.AsSpan(0, footer.BodyLength), pack.End);
+        pack.File.SyncData(); // so that a loss of power never leaves a trailer whose body is torn
+        pack.File.Write([trailer.AsMemory()], pack.End + footer.BodyLength);
         pack.File.SyncData();
         _sync.End(pack);
         _packs.EndWriting(pack.Id);
