@@ -23,6 +23,7 @@ public sealed class AdminContext
         Path = System.IO.Path.GetFullPath(path);
         Options = options;
         Serving = serving;
+        Scrubs = new ScrubRecord(store);
     }
 
     /// <summary>The store.</summary>
@@ -36,6 +37,15 @@ public sealed class AdminContext
 
     /// <summary>The server that serves its volumes, or null.</summary>
     public IVolumeServing? Serving { get; }
+
+    /// <summary>The last scrub.</summary>
+    public ScrubRecord Scrubs { get; }
+
+    /// <summary>How fast a scrub reads that is not told otherwise, in bytes a second; 0 for no limit.</summary>
+    public long ScrubBytesPerSecond { get; init; } = Voe.Store.Verify.ScrubOptions.DefaultBytesPerSecond;
+
+    /// <summary>Told of each finding of a scrub; or null.</summary>
+    public Action<Voe.Store.Verify.Finding>? ScrubFinding { get; init; }
 
     /// <summary>The AoE targets that it keeps.</summary>
     /// <exception cref="StoreException">Their file is damaged; asked again, it is thrown again.</exception>

@@ -81,6 +81,7 @@ internal static class ServerHost
         services.AddSingleton<AoeTargets>();
         AddFrontDoor<AoeService>(services);
         AddService<AdminService>(services);
+        AddService<ScrubService>(services);
         AddService<ReadyService>(services);
         return builder.Build();
     }

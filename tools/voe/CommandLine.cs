@@ -85,6 +85,9 @@ internal sealed class CommandLine(ToolConsole console, Interruption? interruptio
 
     private readonly Argument<string> _address = new("ADDRESS") { Description = "The target's address, such as 1.0." };
 
+    private readonly Option<long> _rate = SizeOption(
+        "--max-bytes-per-second", "Read no faster: 50MiB, 200M; 0 for no limit. Unless said, what the server was told (32MiB).");
+
     private readonly Option<string> _compression = CompressionOption();
     private readonly Option<string> _newCompression = CompressionOption();
 
@@ -129,7 +132,7 @@ internal sealed class CommandLine(ToolConsole console, Interruption? interruptio
 
             Exit status: 0 done, 1 a bug, 2 the command line makes no sense, 3 the store cannot be opened (in use, missing,
             damaged), 4 refused or failed (no such volume, a name that is taken, --yes not said, a full disk), 5 a copy is not
-            what was copied, 130 interrupted; what it had begun is undone.
+            what was copied, or a scrub found damage, 130 interrupted; what it had begun is undone.
             """)
         {
             _store,
@@ -142,6 +145,9 @@ internal sealed class CommandLine(ToolConsole console, Interruption? interruptio
                 Import, _source, _newVolume, _imageSize, _chunkSize, _compression, _forceImport),
             Copy("export", "Make a raw image of a volume, and verify it. Holes stay holes.", Export, _name, _target, _forceExport),
             new RootCommands(console, _json, interruption).Build(_chunkSize),
+            Copy(
+                "scrub", "Verify every pack while the store is in use, read from the disk itself. Exit status 5: damage was found.",
+                (commands, result, cancellation) => commands.Scrub(Given(result, _rate), cancellation), _rate),
             completion,
         };
     }

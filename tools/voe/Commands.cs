@@ -214,6 +214,27 @@ internal sealed class Commands(IStoreAdmin admin, ToolConsole console, bool json
                 + $"{Rate(reply.DataBytes, verified.TotalSeconds)}: what the file reads back is what the volume holds");
     }
 
+    /// <summary>Verifies all packs.</summary>
+    /// <exception cref="AdminException">There is damage, which was printed.</exception>
+    public void Scrub(long? bytesPerSecond, CancellationToken cancellation)
+    {
+        using var bar = new ProgressBar(console);
+        ScrubReply reply = admin.Invoke(
+            AdminCommands.Scrub,
+            new ScrubRequest(bytesPerSecond),
+            new AdminSession { Progress = bar.Show, Cancellation = cancellation });
+        bar.Dispose();
+        if (!PrintJson(reply))
+        {
+            StatusReport.WriteScrub(reply, console.Output);
+        }
+
+        if (!reply.IsSound)
+        {
+            throw new AdminException(AdminErrorKind.Verification, "the store is damaged; docs/fsck.md says what each code means");
+        }
+    }
+
     /// <summary>A point in time, for people.</summary>
     internal static string Time(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);

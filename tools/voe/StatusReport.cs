@@ -1,6 +1,7 @@
 using System.Globalization;
 using Voe.Admin.Commands;
 using Voe.Store;
+using Voe.Store.Verify;
 
 namespace Voe.Tool;
 
@@ -39,6 +40,7 @@ internal static class StatusReport
             Line("failed", $"{failure}: writes are refused until the disk works again");
         }
 
+        Line("scrub", status.LastScrub is { } scrub ? Scrub(scrub) : "never done");
         Line("memory", Memory(status.Memory));
         if (status.Server is { Exports.Count: > 0 } serving)
         {
@@ -54,6 +56,45 @@ internal static class StatusReport
 
         void Line(string subject, string text) => output.WriteLine($"{subject,-8} {text}");
     }
+
+    /// <summary>Prints what a scrub found.</summary>
+    public static void WriteScrub(ScrubReply reply, TextWriter output)
+    {
+        foreach (FindingReport finding in reply.Findings)
+        {
+            string place = finding.Pack is { } pack ? FormattableString.Invariant($"pack {pack}, offset {finding.Offset}: ") : "";
+            output.WriteLine($"{finding.Code} {finding.Severity}: {place}{finding.Message}");
+            foreach (AffectedReport range in finding.Affected)
+            {
+                output.WriteLine(FormattableString.Invariant(
+                    $"    hurts volume \"{range.Volume}\", bytes {range.Offset} to {range.Offset + range.Length - 1}"));
+            }
+
+            if (finding.MoreBytes > 0)
+            {
+                output.WriteLine($"    and {ByteSize.Round(finding.MoreBytes)} more");
+            }
+        }
+
+        if (reply.OmittedFindings > 0)
+        {
+            output.WriteLine($"and {Number(reply.OmittedFindings)} more");
+        }
+
+        output.WriteLine($"{Verdict(reply.Summary)}: {Number(reply.Packs)} packs, {Number(reply.Summary.Chunks)} chunks, "
+            + $"{ByteSize.Round(reply.Summary.Bytes)} verified in {Duration(reply.Summary.Seconds)}");
+    }
+
+    private static string Scrub(ScrubStatus scrub) =>
+        $"{Verdict(scrub)}, {Commands.Time(scrub.Finished)}: {ByteSize.Round(scrub.Bytes)} in "
+         + Duration(scrub.Seconds) + (scrub.Codes.Count > 0 ? $"; {string.Join(", ", scrub.Codes)}" : "");
+
+    private static string Verdict(ScrubStatus scrub) => scrub switch
+    {
+        { Damage: > 0 } => $"DAMAGED, {Number(scrub.Damage)} findings",
+        { Repairable: > 0 } => "sound, but with something to repair",
+        _ => "sound",
+    };
 
     private static string Memory(MemoryStatus memory)
     {

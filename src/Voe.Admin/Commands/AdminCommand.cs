@@ -66,7 +66,7 @@ public sealed class AdminCommand<TRequest, TReply> : AdminCommand
 
     /// <summary>Does it.</summary>
     /// <exception cref="AdminException">It was not done.</exception>
-    internal TReply Run(AdminContext context, TRequest request, AdminSession session)
+    public TReply Run(AdminContext context, TRequest request, AdminSession session)
     {
         try
         {

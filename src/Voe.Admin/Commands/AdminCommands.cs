@@ -60,10 +60,14 @@ public static class AdminCommands
     public static readonly AdminCommand<TargetRemoveRequest, TargetInfo> TargetRemove =
         new("target.remove", AdminJson.Default.TargetRemoveRequest, AdminJson.Default.TargetInfo, TargetCommands.Remove);
 
+    /// <summary>Verifies all packs while the store is in use.</summary>
+    public static readonly AdminCommand<ScrubRequest, ScrubReply> Scrub =
+        new("scrub", AdminJson.Default.ScrubRequest, AdminJson.Default.ScrubReply, ScrubCommand.Run);
+
     /// <summary>All of them, by name.</summary>
     public static FrozenDictionary<string, AdminCommand> All { get; } = new AdminCommand[]
     {
         Status, VolumeList, VolumeShow, VolumeCreate, VolumeResize, VolumeRename, VolumeSet, VolumeDelete, VolumeImport, VolumeExport,
-        TargetList, TargetAdd, TargetRemove,
+        Scrub, TargetList, TargetAdd, TargetRemove,
     }.ToFrozenDictionary(static command => command.Name, StringComparer.Ordinal);
 }

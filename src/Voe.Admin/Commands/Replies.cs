@@ -1,3 +1,5 @@
+using Voe.Store.Verify;
+
 namespace Voe.Admin.Commands;
 
 /// <summary>One volume. Counts are as of the last checkpoint.</summary>
@@ -97,6 +99,7 @@ public sealed record MemoryStatus(
 /// <param name="Log">The log.</param>
 /// <param name="FileSystem">The disk; null when it does not say.</param>
 /// <param name="Memory">The caches.</param>
+/// <param name="LastScrub">The last scrub that came to its end; null when there was none.</param>
 public sealed record StoreStatus(
     string Path,
     Guid Id,
@@ -115,7 +118,8 @@ public sealed record StoreStatus(
     double CompressionRatio,
     LogStatus Log,
     FileSystemStatus? FileSystem,
-    MemoryStatus Memory);
+    MemoryStatus Memory,
+    ScrubStatus? LastScrub);
 
 /// <summary>What an import did.</summary>
 /// <param name="Volume">The volume that was made.</param>
@@ -175,3 +179,39 @@ public sealed record TargetInfo(
 /// <param name="Flushes">Flushes of the device: groups of writes that became durable together.</param>
 /// <param name="DroppedFrames">Frames that were dropped since the queue of writes was full.</param>
 public sealed record TargetActivity(long Frames, long ReadBytes, long WrittenBytes, long Flushes, long DroppedFrames);
+
+/// <summary>A scrub that came to its end, in short.</summary>
+/// <param name="Finished">When.</param>
+/// <param name="Seconds">How long it took.</param>
+/// <param name="Bytes">Length of the packs that were read.</param>
+/// <param name="Chunks">Chunks that were verified.</param>
+/// <param name="Damage">How many findings are damage.</param>
+/// <param name="Repairable">How many can be repaired without a loss.</param>
+/// <param name="Notes">How many are notes.</param>
+/// <param name="Codes">The codes that were found, each once.</param>
+public sealed record ScrubStatus(
+    DateTimeOffset Finished,
+    double Seconds,
+    long Bytes,
+    long Chunks,
+    int Damage,
+    int Repairable,
+    int Notes,
+    IReadOnlyList<string> Codes);
+
+/// <summary>What a scrub found.</summary>
+/// <param name="Summary">In short.</param>
+/// <param name="Packs">Packs that were read.</param>
+/// <param name="Batches">Batches that were verified.</param>
+/// <param name="IsSound">Whether nothing is damaged.</param>
+/// <param name="IsClean">Whether there are notes at most.</param>
+/// <param name="Findings">The findings, at most 1,000; <c>voe-fsck verify</c> names all.</param>
+/// <param name="OmittedFindings">How many there are beside those.</param>
+public sealed record ScrubReply(
+    ScrubStatus Summary,
+    int Packs,
+    long Batches,
+    bool IsSound,
+    bool IsClean,
+    IReadOnlyList<FindingReport> Findings,
+    long OmittedFindings);

@@ -87,3 +87,8 @@ public sealed record TargetAddRequest(
 /// <param name="Address">The AoE address, <c>SHELF.SLOT</c>.</param>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 public sealed record TargetRemoveRequest(string Address);
+
+/// <summary>For <see cref="AdminCommands.Scrub"/>.</summary>
+/// <param name="MaxBytesPerSecond">How fast packs are read; 0 for no limit, the server's own when null.</param>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
+public sealed record ScrubRequest(long? MaxBytesPerSecond = null);

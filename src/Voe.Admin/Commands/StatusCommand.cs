@@ -33,7 +33,8 @@ internal static class StatusCommand
             FileSystem(context.Path),
             new MemoryStatus(
                 activity.ChunkCacheSize, activity.ChunkCacheBytes, activity.ChunkCacheHits, activity.ChunkCacheMisses,
-                context.Options.IndexMemory, context.Options.RocksDbMemory));
+                context.Options.IndexMemory, context.Options.RocksDbMemory),
+            context.Scrubs.Last);
     }
 
     /// <summary>

@@ -40,7 +40,8 @@ internal sealed class CommandLine
         _root.Options.Add(_config);
         _root.Options.Add(_checkConfig);
         _root.Options.Add(_volume);
-        foreach (IConfigKey key in ServerSection.Section.Keys.Concat(StoreSection.Section.Keys).Where(key => key.Option is not null))
+        IConfigKey[] keys = [.. ServerSection.Section.Keys, .. StoreSection.Section.Keys, .. ScrubSection.Section.Keys];
+        foreach (IConfigKey key in keys.Where(key => key.Option is not null))
         {
             Option option = ToOption(key);
             _keys.Add(key, option);
@@ -54,6 +55,7 @@ internal sealed class CommandLine
                 ("Exports and listeners", [.. OptionsOf(
                     ServerSection.Section, "nbd", "aoe", "read-only", "export-volumes", "max-connections", "nbd-memory")]),
                 ("TLS", [.. OptionsOf(ServerSection.Section, "tls-certificate", "tls-key", "tls-client-ca", "tls-required")]),
+                ("Scrub", [.. OptionsOf(ScrubSection.Section, "every", "max-bytes-per-second")]),
                 ("Logs", [.. OptionsOf(ServerSection.Section, "log-level", "log-format")]),
                 ("Memory and tuning", [.. _keys.Where(key => IsTuning(key.Key)).Select(key => key.Value)]),
                 ("Other", [.. _root.Options.Where(option => option is HelpOption or VersionOption)]),

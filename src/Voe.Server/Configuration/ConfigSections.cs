@@ -7,7 +7,7 @@ internal static class ConfigSections
 {
     /// <summary>All sections, in the order in which they are documented.</summary>
     public static IReadOnlyList<IConfigSection> All { get; } =
-        [ServerSection.Section, StoreSection.Section, VolumeSection.Section, TargetSection.Section];
+        [ServerSection.Section, StoreSection.Section, ScrubSection.Section, VolumeSection.Section, TargetSection.Section];
 
     private static string Heads => string.Join(", ", All.Select(section => section.Head));
 

@@ -26,7 +26,8 @@ internal static class ServerConfiguration
         ConfigSections.CheckTables(tables, mistakes);
 
         var options = new ServerOptions();
-        foreach (ConfigSection<ServerOptions> section in (ConfigSection<ServerOptions>[])[ServerSection.Section, StoreSection.Section])
+        ConfigSection<ServerOptions>[] sections = [ServerSection.Section, StoreSection.Section, ScrubSection.Section];
+        foreach (ConfigSection<ServerOptions> section in sections)
         {
             foreach (ConfigTable table in TablesOf(section, tables))
             {

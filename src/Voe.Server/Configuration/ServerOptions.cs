@@ -44,6 +44,12 @@ internal sealed record ServerOptions
     /// <summary>How to open the store.</summary>
     public StoreOptions Store { get; init; } = new();
 
+    /// <summary>How long after the end of a scrub the next begins; zero for never.</summary>
+    public TimeSpan ScrubInterval { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>How fast a scrub reads, in bytes a second; 0 for no limit.</summary>
+    public long ScrubBytesPerSecond { get; init; } = Voe.Store.Verify.ScrubOptions.DefaultBytesPerSecond;
+
     /// <summary>What NBD clients may take.</summary>
     public NbdLimits Nbd { get; init; } = new();
 

@@ -5,6 +5,7 @@ using Voe.Admin.Protocol;
 using Voe.Server.Admin;
 using Voe.Server.Configuration;
 using Voe.Server.Exports;
+using Voe.Store.Verify;
 
 namespace Voe.Server.Hosting;
 
@@ -14,6 +15,8 @@ internal sealed class AdminService : IHostedService, IDisposable
     // A command ends at its next step, a block of 1 MiB at most.
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(2);
 
+    private const int MaxRangesLogged = 4;
+
     private readonly ServerOptions _options;
     private readonly StoreService _store;
     private readonly ExportService _service;
@@ -22,6 +25,7 @@ internal sealed class AdminService : IHostedService, IDisposable
     private readonly IReadOnlyList<IFrontDoor> _doors;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private AdminContext? _context;
     private AdminServer? _server;
 
     /// <summary>A socket that is not there yet.</summary>
@@ -45,18 +49,25 @@ internal sealed class AdminService : IHostedService, IDisposable
         _logger = logger;
     }
 
+    /// <summary>What commands work on; from the start of this service on.</summary>
+    public AdminContext Context => _context ?? throw new InvalidOperationException("the admin service is not started");
+
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        var context = new AdminContext(
+        _context = new AdminContext(
             _store.Store,
             _options.StorePath,
             _options.Store,
             new ServedVolumes(_options, _service, _exports, _aoe, _doors, _time),
-            _store.Targets);
+            _store.Targets)
+        {
+            ScrubBytesPerSecond = _options.ScrubBytesPerSecond,
+            ScrubFinding = LogFinding,
+        };
         try
         {
-            _server = new AdminServer(context, ServedVolumes.Program, new AdminLimits(), _time, _logger);
+            _server = new AdminServer(_context, ServedVolumes.Program, new AdminLimits(), _time, _logger);
             _server.Start();
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -77,6 +88,20 @@ internal sealed class AdminService : IHostedService, IDisposable
         }
 
         return Task.CompletedTask;
+    }
+
+    private void LogFinding(Finding finding)
+    {
+        LogLevel level = finding.Severity switch
+        {
+            Severity.Damage => LogLevel.Error,
+            Severity.Repairable => LogLevel.Warning,
+            _ => LogLevel.Information,
+        };
+        string ranges = string.Join("; ", finding.Affected.Take(MaxRangesLogged));
+        string more = finding.Affected.Count > MaxRangesLogged ? "; and more" : "";
+        string hurts = ranges.Length == 0 ? "" : $"; hurts {ranges}{more}";
+        _logger.Log(level, "scrub: {Finding}{Hurts}", finding.ToString(), hurts);
     }
 
     /// <inheritdoc/>

@@ -157,9 +157,11 @@ public sealed class ServerConfigurationTests : IDisposable
             """));
 
     [Theory]
-    [InlineData("top = 1", "1: key \"top\" stands in no section: there are [server], [store], [[volume]], [[target]]")]
+    [InlineData("top = 1", "1: key \"top\" stands in no section: there are [server], [store], [scrub], [[volume]], [[target]]")]
     [InlineData("server.nbd = []", "1: key \"server.nbd\" stands in no section: write \"nbd\" below [server]")]
-    [InlineData("\n[sotre]", "2: section \"sotre\" is unknown: there are [server], [store], [[volume]], [[target]]; did you mean [store]?")]
+    [InlineData(
+        "\n[sotre]",
+        "2: section \"sotre\" is unknown: there are [server], [store], [scrub], [[volume]], [[target]]; did you mean [store]?")]
     [InlineData("[volume]", "1: [volume]: write [[volume]]")]
     [InlineData("[[store]]", "1: [[store]] 1: write [store]")]
     [InlineData("[store]\n[store]", "2: [store] stands twice, first in line 1: put all of it in one place")]
