@@ -10,7 +10,7 @@ internal static class Program
         var root = new RootCommand("""
             Checks and repairs a VoE store that no server has open. docs/fsck.md explains what it finds.
 
-            Exit status: 0 clean, 1 what was wrong is corrected (never by verify and dump), 4 something is wrong and left as it is
+            Exit status: 0 clean, 1 what was wrong is corrected (never by verify), 4 something is wrong and left as it is
             (5: what could be corrected is, the rest is lost),
             8 the work could not be done: no store, in use, an I/O error, a wrong argument, interrupted.
             """)
