@@ -44,7 +44,7 @@ internal sealed class VolumeVerifier
     public void Check(BatchHeader batch, VolumeRecord volume, ulong chunk, ChunkHash hash)
     {
         ChunkState state = _table.Find(hash, volume.ChunkSize, batch.PackId, batch.Offset + batch.TotalLength);
-        bool mayBeLost = _firstRepairedLsn != 0 && batch.Lsn > _firstRepairedLsn;
+        bool mayBeLost = _firstRepairedLsn != 0 && batch.Lsn >= _firstRepairedLsn; // its own extents too
         if (state is { IsWhole: true, HasLength: true } && (state.IsBefore || mayBeLost))
         {
             return;

@@ -48,6 +48,43 @@ public sealed class FsckTests : IDisposable
     }
 
     [Fact]
+    public void A_repair_gives_up_what_is_lost_and_a_later_one_finds_it_in_an_image()
+    {
+        string pack = Path.Combine(_directory.Path, "packs", "0000000001.pack");
+        byte[] bytes = File.ReadAllBytes(pack);
+        int chunk = bytes.AsSpan().IndexOf(_noise.AsSpan(5 * 4096, 4096));
+        bytes.AsSpan(chunk, 1000).Clear();
+        File.WriteAllBytes(pack, bytes);
+
+        Assert.Equal(4, Fsck("repair", _directory.Path, "--dry-run").Status);
+        Assert.Equal(bytes, File.ReadAllBytes(pack));
+        (int status, string output, _) = Fsck("repair", _directory.Path);
+        Assert.Equal(5, status);
+        Assert.Contains("lost: volume \"a\", bytes 20480 to 24575", output, StringComparison.Ordinal);
+        string saved = Path.Combine(_directory.Path, "lost+found", $"pack-0000000001-offset-{chunk}.bin");
+        Assert.Equal(bytes[chunk..(chunk + 4096)], File.ReadAllBytes(saved));
+        (status, output, _) = Fsck("verify", _directory.Path);
+        Assert.True(status == 0, output);
+        (status, output, string again) = Fsck("repair", _directory.Path);
+        Assert.True(status == 0, output + again);
+        using (VoeStore store = Open())
+        {
+            Assert.Throws<ChunkLostException>(() => store.OpenVolume("a").Read([new BlockRead(5 * 4096, new byte[4096])]));
+        }
+
+        string image = Path.Combine(_directory.Path, "a.img");
+        File.WriteAllBytes(image, _noise);
+        Assert.Equal(1, Fsck("repair", _directory.Path, "--from", image).Status);
+        Assert.Equal(1, Fsck("rebuild-index", _directory.Path).Status);
+        (status, output, _) = Fsck("verify", _directory.Path);
+        Assert.True(status == 0, output);
+        using VoeStore repaired = Open();
+        byte[] read = new byte[_noise.Length];
+        repaired.OpenVolume("a").Read([new BlockRead(0, read)]);
+        Assert.Equal(_noise, read);
+    }
+
+    [Fact]
     public void What_cannot_be_checked_gives_8()
     {
         using (Open())
