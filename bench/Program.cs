@@ -13,5 +13,21 @@ if (args is ["aoe", ..])
     return AoeLoad.Run(args.AsSpan(1));
 }
 
+// generate-store: a store that is large and takes little room. verify: what voe-fsck verify takes.
+if (args is ["generate-store", ..])
+{
+    return GenerateStoreCommand.Run(args.AsSpan(1));
+}
+
+if (args is ["verify", ..])
+{
+    return VerifyCommand.Run(args.AsSpan(1));
+}
+
+if (args is [VerifyProcess.Command, ..])
+{
+    return VerifyProcess.RunOnce(args.AsSpan(1));
+}
+
 BenchmarkSwitcher.FromAssembly(typeof(HashingBenchmarks).Assembly).Run(args);
 return 0;

@@ -135,7 +135,8 @@ internal static unsafe class ThroughputCommand
         return ((long)passes * buffer.Length, (long)passes * buffer.Length / BenchmarkData.PieceSize);
     }
 
-    private static (long Bytes, long Operations) HashBlake3(byte[] buffer)
+    /// <summary>Hashes a buffer many times, as the store does: 64 chunks of 4 KiB together.</summary>
+    internal static (long Bytes, long Operations) HashBlake3(byte[] buffer)
     {
         ChunkHasher hasher = ChunkHasher.For(Store.Hashing.HashAlgorithm.Blake3);
         var chunks = new nint[64];
@@ -158,7 +159,8 @@ internal static unsafe class ThroughputCommand
         return ((long)passes * buffer.Length, (long)passes * buffer.Length / BenchmarkData.PieceSize);
     }
 
-    private static byte[] HashInput(int thread)
+    /// <summary>A buffer of noise to hash.</summary>
+    internal static byte[] HashInput(int thread)
     {
         byte[] buffer = GC.AllocateUninitializedArray<byte>(8 << 20, pinned: true);
         BenchmarkData.Fill(DataKind.Noise, thread, buffer);
