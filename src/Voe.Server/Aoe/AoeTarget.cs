@@ -47,6 +47,7 @@ internal sealed class AoeTarget
         _failures = new FailureLog(logger, time, $"aoe: {address}");
         Counts = new TargetCounts(export.Device.PreferredBlockSize);
         Writes = new WriteQueue(this);
+        ReadAhead = new ReadAhead(export.Device);
     }
 
     /// <summary>Its address.</summary>
@@ -78,6 +79,9 @@ internal sealed class AoeTarget
 
     /// <summary>What waits to be written.</summary>
     public WriteQueue Writes { get; }
+
+    /// <summary>What is read next.</summary>
+    public ReadAhead ReadAhead { get; }
 
     /// <summary>What counts.</summary>
     public TargetCounts Counts { get; }

@@ -22,8 +22,10 @@ internal sealed class ReadPass(AnswerBatch answers)
     private readonly int[] _order = new int[MaxReads];
     private readonly BlockRead[] _reads = new BlockRead[MaxReads];
     private readonly Memory<byte>[] _data = new Memory<byte>[MaxReads]; // empty where the data is read into its answer
+    private readonly Run[] _done = new Run[MaxReads];
     private int _count;
     private int _bytes;
+    private int _doneCount;
 
     /// <summary>Whether there are no reads to do.</summary>
     public bool IsEmpty => _count == 0;
@@ -78,6 +80,25 @@ internal sealed class ReadPass(AnswerBatch answers)
         _bytes = 0;
     }
 
+    /// <summary>Once the answers are sent: brings in what those that read in a row will ask for next.</summary>
+    public void LookAhead()
+    {
+        foreach ((AoeTarget target, long offset, int length) in _done.AsSpan(0, _doneCount))
+        {
+            try
+            {
+                target.ReadAhead.Note(offset, length);
+            }
+            // Whatever a device does wrong, the thread lives on; who reads there will be told.
+            catch (Exception)
+            {
+            }
+        }
+
+        Array.Clear(_done, 0, _doneCount);
+        _doneCount = 0;
+    }
+
     /// <summary>Reads for one target; <paramref name="order"/> lists its items by offset.</summary>
     private void Read(AoeTarget target, Span<int> order)
     {
@@ -97,6 +118,11 @@ internal sealed class ReadPass(AnswerBatch answers)
         // Whatever a device does wrong, the thread lives on, and one bad sector must not fail the other frames.
         catch (Exception)
         {
+        }
+
+        for (int i = 0; i < runs && _doneCount < MaxReads; i++)
+        {
+            _done[_doneCount++] = new Run(target, _reads[i].Offset, _reads[i].Buffer.Length);
         }
 
         for (int i = 0; i < order.Length; i++)
@@ -176,6 +202,8 @@ internal sealed class ReadPass(AnswerBatch answers)
             return target.Report(failure, AtaAction.Read);
         }
     }
+
+    private readonly record struct Run(AoeTarget Target, long Offset, int Length);
 
     private readonly record struct Item(AoeTarget Target, AtaFrame Frame, long Offset, int Length);
 }

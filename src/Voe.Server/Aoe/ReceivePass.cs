@@ -57,6 +57,7 @@ internal sealed class ReceivePass
             WakeWriters(mayWrite: false);
             _reads.Do();
             _answers.Send();
+            _reads.LookAhead();
         }
         finally
         {

@@ -144,6 +144,15 @@ public sealed unsafe class Volume : IBlockDevice
     /// <inheritdoc/>
     public void Prefetch(long offset, long length)
     {
+        using (StoreOperation operation = _store.Enter())
+        {
+            RequireRange(State(operation).Record, offset, length);
+            if (!operation.Engine.Chunks.Cache.IsEnabled)
+            {
+                return;
+            }
+        }
+
         byte[] scratch = ArrayPool<byte>.Shared.Rent(PrefetchPiece);
         try
         {

@@ -18,6 +18,13 @@ internal delegate void FrameReceiver(IAoePort port, ReadOnlySpan<byte> memory, R
 internal sealed class AoeLink : IAoePort, IDisposable
 {
     private const int GroupSize = 64;
+
+    // A spin that was in vain counts against the next ones; of those that are not tried, each 64th is, to see whether it pays again.
+    private const int SpinGroup = 2;
+    private const int MaxSpinScore = 16;
+    private const int SpinRetryMask = 63;
+    private static readonly TimeSpan SpinTime = TimeSpan.FromMicroseconds(30);
+
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LossNoticeInterval = TimeSpan.FromMinutes(1);
 
@@ -35,6 +42,9 @@ internal sealed class AoeLink : IAoePort, IDisposable
     private PcapSocket? _socket; // changed by the thread alone, under _sendLock
     private EthernetInterface _interface;
     private string _trouble = ""; // what is told once, and not every second
+    private int _lastCount;
+    private int _spinScore;
+    private int _spinsSkipped;
     private long _lastLook;
     private long _lastLossNotice;
     private long _droppedBefore;
@@ -174,7 +184,7 @@ internal sealed class AoeLink : IAoePort, IDisposable
             Look();
         }
 
-        int count = _socket is null ? 0 : Gather(_socket);
+        int count = _socket is null ? 0 : GatherSpinning(_socket);
         if (count > 0)
         {
             _receive(this, _memory, _frames.AsSpan(0, count));
@@ -188,6 +198,31 @@ internal sealed class AoeLink : IAoePort, IDisposable
         {
             Wait(LookInterval);
         }
+    }
+
+    /// <summary>
+    /// Takes what waits, or what comes within some microseconds while frames come densely and one by one: to be woken takes
+    /// longer than that, and an initiator that has one frame under way waits for it each time.
+    /// </summary>
+    private int GatherSpinning(PcapSocket socket)
+    {
+        int count = Gather(socket);
+        bool isShallow = _lastCount <= SpinGroup;
+        _lastCount = count;
+        if (count != 0 || !isShallow || Environment.ProcessorCount < 2 || (_spinScore <= 0 && (++_spinsSkipped & SpinRetryMask) != 0))
+        {
+            return count;
+        }
+
+        long start = _time.GetTimestamp();
+        do
+        {
+            count = Gather(socket);
+        }
+        while (count == 0 && _time.GetElapsedTime(start) < SpinTime);
+        _lastCount = count;
+        _spinScore = count > 0 ? Math.Min(MaxSpinScore, _spinScore + 2) : Math.Max(0, _spinScore - 1);
+        return count;
     }
 
     /// <summary>Takes what waits; the number of frames, or -1 when the interface fails and nothing was taken before.</summary>
