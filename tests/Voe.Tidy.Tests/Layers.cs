@@ -19,6 +19,7 @@ internal static class Layers
         ["Snapshots"] = ["Merkle", "Devices", "Volumes", "Chunks", "Log", "Index", "Hashing", "IO"],
         ["Gc"] =
             ["Snapshots", "Volumes", "Merkle", "Chunks", "Log", "Index", "Packs", "Hashing", "IO"],
+        ["Dump"] = ["Verify", "Merkle", "Chunks", "Recovery", "Log", "Packs", "Hashing", "IO"],
         ["Repair"] =
             ["Verify", "Snapshots", "Volumes", "Merkle", "Chunks", "Recovery", "Log", "Index", "Packs", "Hashing", "IO"],
         ["Verify"] =

@@ -16,6 +16,7 @@ internal static class Program
             """)
         {
             VerifyCommand.Create(),
+            DumpCommand.Create(),
             RepairCommand.CreateRepair(),
             RepairCommand.CreateRebuildIndex(),
         };

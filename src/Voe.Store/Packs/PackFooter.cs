@@ -54,6 +54,9 @@ internal readonly record struct PackFooter(
     /// <summary>The version that this program writes, and the newest that it reads.</summary>
     public const uint Version = 1;
 
+    /// <summary>The reason why there is no footer when nothing there looks like one: the pack is not sealed, for the most part.</summary>
+    public const string Missing = "no footer";
+
     private const int MaxPlainLength = 1 << 30;
 
     private static ReadOnlySpan<byte> Magic => "VOE-FOOT"u8;
@@ -83,7 +86,7 @@ internal readonly record struct PackFooter(
         footer = default;
         if (source.Length < Size || !source[..Magic.Length].SequenceEqual(Magic))
         {
-            reason = "no footer";
+            reason = Missing;
             return false;
         }
 
@@ -127,7 +130,7 @@ internal readonly record struct PackFooter(
         long length = file.Length;
         if (length < PackHeader.Size + Size)
         {
-            reason = "no footer";
+            reason = Missing;
             return false;
         }
 

@@ -17,8 +17,6 @@ namespace Voe.Store.Verify;
 /// </remarks>
 internal sealed class LogSurvey
 {
-    private const string NoFooter = "no footer"; // as PackFooter says it
-
     private readonly PackSet _packs;
     private readonly Superblock _superblock;
     private readonly FindingList _findings;
@@ -178,7 +176,7 @@ internal sealed class LogSurvey
         {
             // One that is written at this moment is half there.
             bool mayBeSealing = _live is { } live && pack.Id >= live.FirstUnsealedPack;
-            pack.FooterReason = mayBeSealing ? NoFooter : reason;
+            pack.FooterReason = mayBeSealing ? PackFooter.Missing : reason;
         }
 
         if (_live is null && pack.Footer is null)
@@ -260,7 +258,7 @@ internal sealed class LogSurvey
     {
         if (pack.Footer is not { } footer)
         {
-            if (!string.Equals(pack.FooterReason, NoFooter, StringComparison.Ordinal))
+            if (!string.Equals(pack.FooterReason, PackFooter.Missing, StringComparison.Ordinal))
             {
                 _findings.Add(CodeOfNoFooter(pack), pack.Id, pack.Length - PackFooter.Size, pack.FooterReason);
             }
