@@ -120,7 +120,7 @@ public sealed class FullDiskTests(ITestOutputHelper output)
     private void WriteOn(LibNbd client, int number)
     {
         long start = Stopwatch.GetTimestamp();
-        for (int i = 0; i < 200; )
+        for (int i = 0; i < 200;)
         {
             int error = Write(client, number);
             Assert.True(error is 0 or NoSpace, $"errno {error}");

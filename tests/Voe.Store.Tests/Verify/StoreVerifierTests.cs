@@ -248,8 +248,11 @@ public sealed class StoreVerifierTests
     {
         SimulatedDisk disk = GoldenStore.ToDisk(_files);
         bool wasLocked = false;
-        StoreVerifier.Run(disk.Root, null, new VerifyOptions { Progress = _ => wasLocked = Assert.Throws<StoreLockedException>(
-            () => disk.Root.Lock(StoreLayout.LockFile, "another")).Message.Contains("a verification", StringComparison.Ordinal) });
+        StoreVerifier.Run(disk.Root, null, new VerifyOptions
+        {
+            Progress = _ => wasLocked = Assert.Throws<StoreLockedException>(
+            () => disk.Root.Lock(StoreLayout.LockFile, "another")).Message.Contains("a verification", StringComparison.Ordinal)
+        });
         Assert.True(wasLocked);
         using IDisposable held = disk.Root.Lock(StoreLayout.LockFile, "a server");
         StoreLockedException refused = Assert.Throws<StoreLockedException>(() => StoreVerifier.Run(disk.Root, null));
