@@ -237,7 +237,12 @@ internal sealed class PackWalk
             int read = _file.Read(table, offset);
             uint computed = Crc32C.Compute(table.AsSpan(0, read));
             reason = $"LSN {header.Lsn}: table checksum {DumpEntry.Hex(header.TableChecksum)}, computed {DumpEntry.Hex(computed)}";
-            return read == table.Length && computed == header.TableChecksum ? table : null;
+            if (read == table.Length && computed == header.TableChecksum)
+            {
+                return table;
+            }
+
+            return null; // by itself: as one expression with the table, null would be an empty table
         }
         catch (StoreIOException e)
         {

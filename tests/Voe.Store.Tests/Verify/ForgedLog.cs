@@ -64,17 +64,19 @@ internal sealed class ForgedLog
         },
         chunk);
 
-    public VerifyResult Verify(bool isDeep = true)
+    public VerifyResult Verify(bool isDeep = true) => StoreVerifier.Run(
+        GoldenStore.ToDisk(ToFiles()).Root, null,
+        new VerifyOptions { Depth = isDeep ? VerifyDepth.Deep : VerifyDepth.Quick, Threads = 1 });
+
+    /// <summary>The store's files.</summary>
+    public SortedDictionary<string, byte[]> ToFiles()
     {
         byte[] superblock = new byte[Superblock.Size];
         new Superblock(Id, HashAlgorithm.Blake3, 0).Write(superblock);
-        var files = new SortedDictionary<string, byte[]>(StringComparer.Ordinal)
+        return new SortedDictionary<string, byte[]>(StringComparer.Ordinal)
         {
             [Superblock.FileName] = superblock,
             [VerifyLab.Name(1)] = _pack,
         };
-        return StoreVerifier.Run(
-            GoldenStore.ToDisk(files).Root, null,
-            new VerifyOptions { Depth = isDeep ? VerifyDepth.Deep : VerifyDepth.Quick, Threads = 1 });
     }
 }
