@@ -85,6 +85,23 @@ public sealed class FsckTests : IDisposable
     }
 
     [Fact]
+    public void A_dump_gives_0_with_JSON_a_line_and_8_for_what_is_not_there_or_in_use()
+    {
+        (int status, string output, _) = Fsck("dump", _directory.Path, "--json");
+        Assert.Equal(0, status);
+        Assert.Equal("store pack volume volume end", string.Join(' ', output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(static line => JsonSerializer.Deserialize<JsonElement>(line).GetProperty("kind").GetString())));
+        Assert.Equal(8, Fsck("dump", _directory.Path, "pack", "9").Status);
+        Assert.Equal(8, Fsck("dump", _directory.Path, "pages", "9").Status);
+        using (Open())
+        {
+            (status, _, string error) = Fsck("dump", _directory.Path);
+            Assert.Equal(8, status);
+            Assert.Contains($"process {Environment.ProcessId}", error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void What_cannot_be_checked_gives_8()
     {
         using (Open())
