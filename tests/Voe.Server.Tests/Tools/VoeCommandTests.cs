@@ -108,7 +108,7 @@ public abstract class VoeCommandTests(bool isServed) : VoeBench(isServed)
         JsonElement status = Json("status");
         Assert.Equal(
             "path id hash server volumes volumeBytes mappedBytes referencedBytes storedBytes maxLiveBytes chunks packs packBytes "
-            + "deduplicationRatio compressionRatio log fileSystem memory",
+            + "deduplicationRatio compressionRatio log fileSystem memory lastScrub",
             Members(status));
         Assert.Equal("appliedLsn durableLsn checkpointLsn bytesSinceCheckpoint failure", Members(status.GetProperty("log")));
         Assert.Equal("freeBytes totalBytes", Members(status.GetProperty("fileSystem")));
